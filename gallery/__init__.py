@@ -1,0 +1,1 @@
+"""WHAT IT LOOKS LIKE: scenes computed in the background, their pictures and charts."""

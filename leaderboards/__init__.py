@@ -1,0 +1,1 @@
+"""WHO did how well: methods, entries, submissions, scores, boards."""

@@ -1,0 +1,134 @@
+"""Operators: two shapes, a way forward, and an adjoint that is itself an operator.
+
+Notation: ``y = H(x)`` applies the operator, ``H.H(y)`` its adjoint. Inner products are real,
+``<a, b> = Re sum(conj(a) b)``, so that an operator between a real and a complex space has an exact
+adjoint too. A nonlinear operator says so (``is_linear = False``) and linearises itself:
+``H.derivative(x)`` is the Jacobian at ``x``, again an operator; its adjoint is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class ShapeError(ValueError):
+    """An array or a chain has a shape that the operator does not take."""
+
+
+class Operator:
+    """Map arrays of ``in_shape`` to arrays of ``out_shape``.
+
+    Subclasses set both shapes and define ``_apply`` and, where linear, ``_adjoint``. Precision
+    follows the input: float32 stays float32, so adjoint tests must pass float64.
+    """
+
+    in_shape: Shape
+    out_shape: Shape
+    is_linear: bool = True
+    in_dtype: type = float
+    out_dtype: type = float
+
+    def __call__(self, x: Array) -> Array:
+        """Apply the operator to ``x``; raise ShapeError if its shape is not ``in_shape``."""
+        return self._apply(self._checked(x, self.in_shape))
+
+    @property
+    def H(self) -> Operator:  # noqa: N802 - the field writes the adjoint so
+        """Give the adjoint operator."""
+        return Adjoint(self)
+
+    def derivative(self, x: Array) -> Operator:
+        """Give the Jacobian at ``x``: of a linear operator, itself."""
+        if not self.is_linear:
+            raise TypeError(f"{type(self).__name__} is nonlinear and declares no derivative.")
+        return self
+
+    def describe(self) -> str:
+        """Say in one line what the operator is, with its numbers and units."""
+        return f"{type(self).__name__} {self.in_shape} → {self.out_shape}"
+
+    def _apply(self, x: Array) -> Array:
+        raise TypeError(f"{type(self).__name__} defines no way forward.")
+
+    def _adjoint(self, y: Array) -> Array:
+        raise TypeError(
+            f"{type(self).__name__} has no adjoint: it is nonlinear; take derivative(x).H."
+        )
+
+    def _checked(self, x: Array, shape: Shape) -> Array:
+        x = np.asarray(x)
+        if x.shape != shape:
+            raise ShapeError(
+                f"{type(self).__name__}: expected an array of shape {shape}, got {x.shape}."
+            )
+        return x
+
+
+class Adjoint(Operator):
+    """The adjoint of a linear operator."""
+
+    def __init__(self, operator: Operator) -> None:
+        self._operator = operator
+        self.in_shape, self.out_shape = operator.out_shape, operator.in_shape
+        self.in_dtype, self.out_dtype = operator.out_dtype, operator.in_dtype
+
+    @property
+    def H(self) -> Operator:  # noqa: N802
+        return self._operator
+
+    def describe(self) -> str:
+        return f"adjoint of {self._operator.describe()}"
+
+    def _apply(self, y: Array) -> Array:
+        return self._operator._adjoint(y)
+
+    def _adjoint(self, x: Array) -> Array:
+        return self._operator._apply(x)
+
+
+class Chain(Operator):
+    """Operators in the order of the diagram: ``Chain([first, …, last])(x) = last(…first(x))``."""
+
+    def __init__(self, steps: Sequence[Operator]) -> None:
+        if not steps:
+            raise ShapeError("A chain needs at least one step.")
+        for before, after in zip(steps[:-1], steps[1:], strict=True):
+            if before.out_shape != after.in_shape:
+                raise ShapeError(
+                    f"{type(after).__name__} takes {after.in_shape}, but "
+                    f"{type(before).__name__} before it gives {before.out_shape}."
+                )
+        self.steps: tuple[Operator, ...] = tuple(steps)
+        self.in_shape, self.out_shape = steps[0].in_shape, steps[-1].out_shape
+        self.in_dtype, self.out_dtype = steps[0].in_dtype, steps[-1].out_dtype
+        self.is_linear = all(step.is_linear for step in steps)
+
+    def __iter__(self) -> Iterator[Operator]:
+        return iter(self.steps)
+
+    def derivative(self, x: Array) -> Operator:
+        jacobians = []
+        for step in self.steps:
+            jacobians.append(step.derivative(x))
+            x = step(x)
+        return Chain(jacobians)
+
+    def describe(self) -> str:
+        return "\n".join(step.describe() for step in self.steps)
+
+    def _apply(self, x: Array) -> Array:
+        for step in self.steps:
+            x = step(x)
+        return x
+
+    def _adjoint(self, y: Array) -> Array:
+        for step in reversed(self.steps):
+            y = step.H(y)
+        return y

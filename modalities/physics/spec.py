@@ -1,0 +1,266 @@
+"""A modality's catalogue file, read and checked: the frozen ``Spec`` that everything else follows.
+
+The file is TOML. The tables read here are ``object``, ``chain``, ``mismatch``, ``scene`` and
+``gallery``; the prose and the facts beside them belong to the catalogue and are left alone. A
+mismatch is an error *added* to one named argument of one named step (``acts_on =
+"convolve.fwhm"``). Nothing in the file is an expression.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+CATALOGUE = Path(__file__).resolve().parent.parent / "catalogue"
+
+# The tiers' ranges are multiples of the perturbed value: (lowest, highest) of Δθ / Δθ_perturbed.
+TIER_SPAN = {"public": (-1.0, 2.0), "dev": (-1.2, 1.8), "hidden": (-0.7, 2.3)}
+TIERS = tuple(TIER_SPAN)
+
+
+class SpecError(ValueError):
+    """A catalogue file says something that cannot be; the message names the file and the field."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One primitive of the chain: ``name`` is what ``acts_on`` refers to (default: the primitive)."""
+
+    name: str
+    primitive: str
+    model: str
+    label: str
+    description: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One unknown of the forward model: an error added to ``step.argument``, in ``unit``."""
+
+    name: str
+    symbol: str
+    step: str
+    argument: str
+    description: str
+    unit: str
+    nominal: float
+    perturbed: float
+
+    @property
+    def acts_on(self) -> str:
+        return f"{self.step}.{self.argument}"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One procedural scene: ``phantom`` names its generator in ``physics.phantoms``."""
+
+    phantom: str
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A modality as physics sees it: the object's grid, the chain, its unknowns and its scenes."""
+
+    key: str
+    shape: tuple[int, ...]
+    axes: tuple[str, ...]
+    pixel: float
+    unit: str
+    chain: tuple[Step, ...]
+    mismatches: tuple[Mismatch, ...]
+    scenes: tuple[Scene, ...]
+    gallery_method: str
+
+    @property
+    def nominal(self) -> dict[str, float]:
+        """The mismatch that the nominal operator assumes."""
+        return {m.name: m.nominal for m in self.mismatches}
+
+    @property
+    def perturbed(self) -> dict[str, float]:
+        """The mismatch of the gallery's scenarios II and III."""
+        return {m.name: m.perturbed for m in self.mismatches}
+
+    def mismatch(self, name: str) -> Mismatch:
+        """Find a mismatch by name; raise SpecError naming those that exist."""
+        for m in self.mismatches:
+            if m.name == name:
+                return m
+        known = ", ".join(m.name for m in self.mismatches)
+        raise SpecError(f"{self.key} has no mismatch '{name}'; it has {known}.")
+
+    def step(self, name: str) -> Step:
+        """Find a step of the chain by name; raise SpecError naming those that exist."""
+        for step in self.chain:
+            if step.name == name:
+                return step
+        raise SpecError(
+            f"{self.key} has no step '{name}'; it has {', '.join(s.name for s in self.chain)}."
+        )
+
+
+def keys() -> list[str]:
+    """List the modalities of the catalogue."""
+    return sorted(path.stem for path in CATALOGUE.glob("*.toml"))
+
+
+@lru_cache(maxsize=64)
+def load(key: str) -> Spec:
+    """Read ``catalogue/<key>.toml``; raise SpecError if there is none or it is wrong."""
+    if key not in keys():
+        raise SpecError(f"There is no modality '{key}'; the catalogue has {', '.join(keys())}.")
+    return parse((CATALOGUE / f"{key}.toml").read_text(encoding="utf-8"), f"{key}.toml")
+
+
+def parse(text: str, filename: str) -> Spec:
+    """Turn the text of a catalogue file into a Spec; raise SpecError naming file and field."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{filename}: not valid TOML: {error}.") from error
+    read = _Reader(filename)
+    obj = read.table(data, "object")
+    spec = Spec(
+        key=read.text(data, "key", filename),
+        shape=tuple(read.integers(obj, "shape", "object")),
+        axes=tuple(read.texts(obj, "axes", "object")),
+        pixel=read.number(obj, "pixel", "object"),
+        unit=read.text(obj, "unit", "object"),
+        chain=tuple(_step(read, row, i) for i, row in enumerate(read.rows(data, "chain"))),
+        mismatches=tuple(_mismatch(read, r, i) for i, r in enumerate(read.rows(data, "mismatch"))),
+        scenes=tuple(_scene(read, row, i) for i, row in enumerate(read.rows(data, "scene"))),
+        gallery_method=read.text(read.table(data, "gallery"), "method", "gallery"),
+    )
+    _check(spec, read)
+    return spec
+
+
+def tier_range(spec: Spec, name: str, tier: str) -> tuple[float, float]:
+    """Give the range (lowest, highest) of mismatch ``name`` in ``tier``, in the mismatch's unit."""
+    if tier not in TIER_SPAN:
+        raise SpecError(f"There is no tier '{tier}'; the tiers are {', '.join(TIERS)}.")
+    low, high = TIER_SPAN[tier]
+    perturbed = spec.mismatch(name).perturbed
+    ends = sorted(round(factor * perturbed, 12) for factor in (low, high))
+    return ends[0], ends[1]
+
+
+def _step(read: _Reader, row: Mapping[str, Any], i: int) -> Step:
+    where = f"chain[{i}]"
+    read.only(row, where, {"name", "primitive", "model", "label", "description", "args"})
+    primitive = read.text(row, "primitive", where)
+    return Step(
+        name=row.get("name", primitive),
+        primitive=primitive,
+        model=read.text(row, "model", where),
+        label=read.text(row, "label", where),
+        description=read.text(row, "description", where),
+        args=read.table(row, "args", where),
+    )
+
+
+def _mismatch(read: _Reader, row: Mapping[str, Any], i: int) -> Mismatch:
+    where = f"mismatch[{i}]"
+    fields = {"name", "symbol", "acts_on", "description", "unit", "nominal", "perturbed"}
+    read.only(row, where, fields)
+    step, _, argument = read.text(row, "acts_on", where).partition(".")
+    return Mismatch(
+        step=step,
+        argument=argument,
+        nominal=read.number(row, "nominal", where),
+        perturbed=read.number(row, "perturbed", where),
+        **{k: read.text(row, k, where) for k in ("name", "symbol", "description", "unit")},
+    )
+
+
+def _scene(read: _Reader, row: Mapping[str, Any], i: int) -> Scene:
+    where = f"scene[{i}]"
+    read.only(row, where, {"phantom", "name", "description"})
+    return Scene(**{k: read.text(row, k, where) for k in ("phantom", "name", "description")})
+
+
+def _check(spec: Spec, read: _Reader) -> None:
+    """Hold the rules that span several tables."""
+    if spec.key != Path(read.filename).stem:
+        read.fail("key", f"the file's own name, '{Path(read.filename).stem}'", spec.key)
+    if len(spec.shape) != len(spec.axes):
+        read.fail("object.axes", f"{len(spec.shape)} names, one per axis", spec.axes)
+    for name, values in (
+        ("chain", [s.name for s in spec.chain]),
+        ("mismatch", [m.name for m in spec.mismatches]),
+    ):
+        if twice := sorted({v for v in values if values.count(v) > 1}):
+            read.fail(f"{name}.name", "each name once", ", ".join(twice))
+    steps = {s.name: s for s in spec.chain}
+    for m in spec.mismatches:
+        if m.step not in steps or m.argument not in steps[m.step].args:
+            raise SpecError(
+                f"{read.filename}: {m.name} acts on {m.acts_on}, which the chain lacks."
+            )
+        if m.perturbed == m.nominal:
+            read.fail(f"{m.name}.perturbed", "a value that differs from the nominal", m.perturbed)
+
+
+class _Reader:
+    """Take typed values out of TOML tables and complain with file and field."""
+
+    def __init__(self, filename: str) -> None:
+        self.filename = filename
+
+    def fail(self, field: str, expected: str, got: object) -> None:
+        raise SpecError(f"{self.filename}: {field}: expected {expected}, got {got!r}.")
+
+    def only(self, row: Mapping[str, Any], where: str, allowed: set[str]) -> None:
+        for key in row:
+            if key not in allowed:
+                raise SpecError(
+                    f"{self.filename}: {where}.{key} is not a known field; "
+                    f"known are {', '.join(sorted(allowed))}."
+                )
+
+    def text(self, row: Mapping[str, Any], key: str, where: str) -> str:
+        value = row.get(key)
+        if not isinstance(value, str) or not value.strip():
+            self.fail(f"{where}.{key}", "a text", value)
+        return str(value)
+
+    def texts(self, row: Mapping[str, Any], key: str, where: str) -> list[str]:
+        value = row.get(key)
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            self.fail(f"{where}.{key}", "a list of texts", value)
+        return list(value or [])
+
+    def number(self, row: Mapping[str, Any], key: str, where: str) -> float:
+        value = row.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fail(f"{where}.{key}", "a number", value)
+        if not math.isfinite(float(value or 0)):
+            self.fail(f"{where}.{key}", "a finite number", value)
+        return float(value or 0)
+
+    def integers(self, row: Mapping[str, Any], key: str, where: str) -> list[int]:
+        value = row.get(key)
+        if not isinstance(value, list) or not all(type(v) is int and v > 0 for v in value):
+            self.fail(f"{where}.{key}", "a list of positive integers", value)
+        return list(value or [])
+
+    def table(self, row: Mapping[str, Any], key: str, where: str = "") -> Mapping[str, Any]:
+        value = row.get(key)
+        if not isinstance(value, dict):
+            self.fail(f"{where}.{key}".lstrip("."), "a table", value)
+        return dict(value or {})
+
+    def rows(self, data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+        value = data.get(key)
+        if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
+            self.fail(key, "a list of tables, at least one", value)
+        return list(value or [])
