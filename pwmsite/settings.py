@@ -1,18 +1,44 @@
-"""Settings, driven by the environment, the embedded default first."""
+"""Settings, driven by the environment, the embedded default first.
 
+PWM_DEBUG says where the site runs. Not set: at home, for one machine over plain HTTP. ``1``: as at
+home, with Django's pages for developers. ``0``: in production, where HTTPS is taken for granted
+and keys and host names must be given. All variables are listed in docs/deploy.md.
+"""
+
+import os
 from pathlib import Path
 
 import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from pwmsite import environment, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-VAR_DIR = Path(env("PWM_VAR", default=str(BASE_DIR / "var")))
-VAR_DIR.mkdir(exist_ok=True)
 
-DEBUG = env.bool("PWM_DEBUG", default=True)
-SECRET_KEY = env("PWM_SECRET_KEY", default="only-for-development-" + "x" * 40)
+DEBUG = env.bool("PWM_DEBUG", default=False)
+PRODUCTION = "PWM_DEBUG" in os.environ and not DEBUG
+
+# Tests keep their state apart from the site's (pytest sets this variable before anything loads).
+_state = BASE_DIR / "var" / ("tests" if "PYTEST_VERSION" in os.environ else "")
+VAR_DIR = environment.state_folder(Path(env("PWM_VAR", default=str(_state))).resolve())
+
+SECRET_KEY = environment.key("PWM_SECRET_KEY", VAR_DIR / "secret_key", required=PRODUCTION)
+# The scenes, noise and true parameters of the dev and hidden tiers follow from this one.
+DATA_KEY = environment.key("PWM_DATA_KEY", VAR_DIR / "data_key", required=PRODUCTION)
+
+# ---------------------------------------------------------------- where it answers
 ALLOWED_HOSTS = env.list("PWM_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+if PRODUCTION and "PWM_ALLOWED_HOSTS" not in os.environ:
+    raise ImproperlyConfigured(
+        "PWM_ALLOWED_HOSTS is not set, and in production (PWM_DEBUG=0) it must be. "
+        "Give the site's host names, separated by commas."
+    )
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if PRODUCTION and host != "*"]
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("PWM_PROXIES", default=1 if PRODUCTION else 0)
 
+# ---------------------------------------------------------------- what it is made of
 INSTALLED_APPS = [
     "pwmsite",
     "gallery",
@@ -23,9 +49,11 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "csp",
     "django_filters",
     "django_htmx",
@@ -63,12 +91,114 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {"default": env.db("PWM_DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'pwm.sqlite3'}")}
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 LANGUAGE_CODE = "en"
-STATIC_URL = "static/"
+
+# ---------------------------------------------------------------- what it keeps, and where
+DATABASES = {
+    "default": environment.database(
+        env("PWM_DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'pwm.sqlite3'}")
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": environment.cache(env("PWM_CACHE_URL", default="locmem://"))}
+
+STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-MEDIA_URL = "media/"
+MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR_DIR / "media"
+# Names with a hash, compressed once, where `collectstatic` has run; the plain files elsewhere.
+_collected = (STATIC_ROOT / "staticfiles.json").exists() and not DEBUG
+STORAGES = {
+    "default": environment.storage(env("PWM_STORAGE", default=str(MEDIA_ROOT))),
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if _collected or PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not (_collected or PRODUCTION)
+
+# ---------------------------------------------------------------- who may do what
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+_validation = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_validation}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_validation}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_validation}.CommonPasswordValidator"},
+    {"NAME": f"{_validation}.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if "PWM_EMAIL_URL" in os.environ else "optional"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "PWM"
+
+# ---------------------------------------------------------------- what a browser is told
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        # The hash is that of an empty style, which Plotly's bar of buttons sets.
+        "style-src": [SELF, "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+
+# ---------------------------------------------------------------- the API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "PAGE_SIZE": 100,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "PWM",
+    "DESCRIPTION": "Modalities, methods, leaderboards and gallery runs, as on the site's pages.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# ---------------------------------------------------------------- work in the background
+# The database row owns a job and the broker only rings (modalities/jobs.py), so results are not
+# kept here, and a message may be lost or come twice.
+_broker = environment.broker(env("PWM_BROKER_URL", default="filesystem://"), VAR_DIR / "broker")
+CELERY_BROKER_URL = _broker["url"]
+CELERY_BROKER_TRANSPORT_OPTIONS = _broker["options"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "gallery"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CONCURRENCY = env.int("PWM_WORKERS", default=len(os.sched_getaffinity(0)))
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
+CELERY_TIMEZONE = "UTC"
+
+# ---------------------------------------------------------------- mail and logs
+globals().update(env.email_url("PWM_EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("PWM_MAIL_FROM", default="pwm@localhost")
+LOGGING = logs.configure(as_json=PRODUCTION, level=env("PWM_LOG_LEVEL", default="INFO"))

@@ -1,0 +1,162 @@
+"""What the environment says, read and checked: folders, keys, broker, cache, storage, database.
+
+Every function turns one variable into what Django or Celery expects, and refuses what it cannot
+use with a sentence that says how to go on.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+WEAKEST_KEY = 50  # characters; what Django's own check (security.W009) asks for
+DISTINCT_IN_KEY = 5
+SQLITE_WAIT = 20  # seconds that a writer waits for another one
+
+
+def state_folder(path: Path) -> Path:
+    """Make the folder that holds the site's state, and see that it can be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The folder {path} cannot be made ({error.strerror}). "
+            "Name one that can be written in PWM_VAR."
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise ImproperlyConfigured(
+            f"The folder {path} cannot be written. Name one that can be in PWM_VAR."
+        )
+    return path
+
+
+def key(variable: str, kept_at: Path, required: bool) -> str:
+    """Return the secret of ``variable``, or one made once and kept at ``kept_at`` (mode 0600).
+
+    In production (``required``) it must be given: machines that each make their own would not
+    understand each other, and a key that is lost with a disk takes sessions or data with it.
+    """
+    given = os.environ.get(variable, "")
+    if not given and required:
+        raise ImproperlyConfigured(
+            f"{variable} is not set, and in production (PWM_DEBUG=0) it must be. "
+            "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+    if not given:
+        return _kept(kept_at)
+    if len(given) < WEAKEST_KEY or len(set(given)) < DISTINCT_IN_KEY:
+        raise ImproperlyConfigured(
+            f"{variable} is too weak: give at least {WEAKEST_KEY} random characters. "
+            "Make them with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+    return given
+
+
+def _kept(path: Path) -> str:
+    """Read the secret at ``path``, making it first if there is none.
+
+    It is written under another name and then linked, because two processes may start at once and
+    neither must read half of what the other writes; the first link wins.
+    """
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
+
+
+def database(url: str) -> dict[str, Any]:
+    """Return Django's settings of the database at ``url`` (SQLite or PostgreSQL)."""
+    settings: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    if settings["ENGINE"] == "django.db.backends.sqlite3":
+        settings["CONN_MAX_AGE"] = None
+        # IMMEDIATE: a transaction that reads first and writes later takes the write lock at its
+        # start and waits for it; SQLite would otherwise refuse it at once, without waiting.
+        settings["OPTIONS"] = {
+            "timeout": SQLITE_WAIT,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;",
+        }
+    elif settings["ENGINE"] == "django.db.backends.postgresql":
+        settings.update(CONN_MAX_AGE=600, CONN_HEALTH_CHECKS=True)
+    else:
+        raise ImproperlyConfigured(
+            f"PWM_DATABASE_URL is {url.split(':')[0]}:…; "
+            "give sqlite:///path or postgresql://user:password@host/name."
+        )
+    return settings
+
+
+def broker(url: str, folder: Path) -> dict[str, Any]:
+    """Return Celery's broker settings; ``filesystem://`` keeps its messages under ``folder``."""
+    scheme = url.split(":")[0]
+    if scheme not in {"filesystem", "redis", "rediss", "amqp", "amqps"}:
+        raise ImproperlyConfigured(
+            f"PWM_BROKER_URL starts with {scheme}:; give filesystem://, redis://host or amqp://host."
+        )
+    if scheme != "filesystem":
+        return {"url": url, "options": {}}
+    messages, control = folder / "messages", folder / "control"
+    for path in (messages, control):
+        path.mkdir(parents=True, exist_ok=True)
+    return {
+        "url": "filesystem://",
+        "options": {
+            "data_folder_in": str(messages),
+            "data_folder_out": str(messages),
+            "control_folder": str(control),
+        },
+    }
+
+
+def cache(url: str) -> dict[str, Any]:
+    """Return Django's settings of the cache at ``url`` (local memory or Redis)."""
+    scheme = url.split(":")[0]
+    if scheme == "locmem":
+        backend = "django.core.cache.backends.locmem.LocMemCache"
+        return {"BACKEND": backend, "LOCATION": "pwm", "OPTIONS": {"MAX_ENTRIES": 1000}}
+    if scheme in {"redis", "rediss"}:
+        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+    raise ImproperlyConfigured(
+        f"PWM_CACHE_URL starts with {scheme}:; give locmem:// or redis://host."
+    )
+
+
+def storage(where: str) -> dict[str, Any]:
+    """Return Django's storage for ``where``: a folder, or ``s3://bucket/prefix?endpoint=…&region=…``.
+
+    Keys of S3 come from its own variables (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from the
+    machine's role; they are never part of this one.
+    """
+    if not where.startswith("s3:"):
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": where},
+        }
+    parts = urlsplit(where)
+    if not parts.hostname:
+        raise ImproperlyConfigured(
+            "PWM_STORAGE names no bucket; give s3://bucket or s3://bucket/prefix?endpoint=https://…"
+        )
+    asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    known = {"endpoint": "endpoint_url", "region": "region_name"}
+    if unknown := asked.keys() - known:
+        raise ImproperlyConfigured(
+            f"PWM_STORAGE has {', '.join(sorted(unknown))} after its question mark; "
+            f"known are {', '.join(known)}."
+        )
+    options = {"bucket_name": parts.hostname, "location": parts.path.strip("/")}
+    options |= {"file_overwrite": True, "default_acl": None}
+    options |= {known[name]: value for name, value in asked.items()}
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
