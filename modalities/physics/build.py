@@ -2,55 +2,103 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
-from .operator import Chain, Operator
-from .primitives import PRIMITIVES
+from .operator import Chain, Operator, ShapeError
+from .primitives import FUSED, PRIMITIVES
 from .spec import Spec, SpecError
 
 
 class Forward(Chain):
-    """A modality's forward operator: a chain that knows the spec and the mismatch it was built for."""
+    """A modality's forward operator: a chain that knows the spec and the mismatch it was built for.
 
-    def __init__(self, spec: Spec, mismatch: dict[str, float], steps: list[Operator]) -> None:
+    Where ``primitives.FUSED`` has one operator for a run of steps, that operator stands in
+    ``steps`` for all of them.
+    """
+
+    def __init__(
+        self, spec: Spec, mismatch: dict[str, float], steps: list[Operator], names: list[list[str]]
+    ) -> None:
         super().__init__(steps)
         self.spec = spec
         self.mismatch = mismatch
+        self._names = names
 
     def step(self, name: str) -> Operator:
-        """Give the operator of the step that the catalogue calls ``name``."""
-        names = [s.name for s in self.spec.chain]
-        return self.steps[names.index(self.spec.step(name).name)]
+        """Give the operator that performs the step which the catalogue calls ``name``."""
+        self.spec.step(name)
+        return next(s for s, ns in zip(self.steps, self._names, strict=True) if name in ns)
 
 
 def forward(spec: Spec, **mismatch: float) -> Forward:
     """Build the forward operator of ``spec`` at the given mismatch; what is not named is nominal.
 
-    Raise SpecError for a mismatch that the modality lacks.
+    Raise SpecError for a mismatch that the modality lacks, and for a step that cannot be built.
     """
     values = spec.nominal | {spec.mismatch(n).name: float(v) for n, v in mismatch.items()}
     steps: list[Operator] = []
+    names: list[list[str]] = []
     shape = spec.shape
-    for step in spec.chain:
-        args: dict[str, Any] = dict(step.args)
-        for m in spec.mismatches:
-            if m.step == step.name:
-                args[m.argument] = args[m.argument] + values[m.name]
-        steps.append(_primitive(spec, step.primitive, step.model)(shape, **args))
+    for run in _runs(spec):
+        args = [_arguments(spec, i, values) for i in run]
+        steps.append(_step(spec, run, shape, args))
+        names.append([spec.chain[i].name for i in run])
         shape = steps[-1].out_shape
-    return Forward(spec, values, steps)
+    return Forward(spec, values, steps, names)
 
 
-def _primitive(spec: Spec, primitive: str, model: str) -> Any:
-    models = PRIMITIVES.get(primitive)
-    if models is None:
+def _runs(spec: Spec) -> list[list[int]]:
+    """Split the chain into runs of steps that one operator performs; most are of length one."""
+    kinds = [f"{s.primitive}/{s.model}" for s in spec.chain]
+    runs: list[list[int]] = []
+    i = 0
+    while i < len(kinds):
+        length = max((len(f) for f in FUSED if tuple(kinds[i : i + len(f)]) == f), default=1)
+        runs.append(list(range(i, i + length)))
+        i += length
+    return runs
+
+
+def _arguments(spec: Spec, i: int, values: dict[str, float]) -> dict[str, Any]:
+    """Give the arguments of step ``i`` with the mismatch added; check their names."""
+    step = spec.chain[i]
+    args: dict[str, Any] = dict(step.args)
+    accepted = inspect.signature(_primitive(spec, i)).parameters
+    for name in args:
+        if name not in accepted or name == "in_shape":
+            known = ", ".join(n for n in accepted if n != "in_shape") or "none"
+            raise SpecError(
+                f"{spec.key}.toml: chain[{i}].args.{name} is not an argument of "
+                f"{step.primitive}/{step.model}; it takes {known}."
+            )
+    for m in spec.mismatches:
+        if m.step == step.name:
+            args[m.argument] = args[m.argument] + values[m.name]
+    return args
+
+
+def _step(spec: Spec, run: list[int], shape: tuple[int, ...], args: list[dict[str, Any]]) -> Any:
+    try:
+        if len(run) == 1:
+            return _primitive(spec, run[0])(shape, **args[0])
+        kinds = tuple(f"{spec.chain[i].primitive}/{spec.chain[i].model}" for i in run)
+        return FUSED[kinds](shape, args)
+    except (ShapeError, TypeError, ValueError) as error:
+        where = f"chain[{run[0]}]" if len(run) == 1 else f"chain[{run[0]}] to [{run[-1]}]"
+        raise SpecError(f"{spec.key}.toml: {where}.args: {error}") from error
+
+
+def _primitive(spec: Spec, i: int) -> Any:
+    primitive, model = spec.chain[i].primitive, spec.chain[i].model
+    if primitive not in PRIMITIVES:
         raise SpecError(
-            f"{spec.key}.toml: there is no primitive '{primitive}'; "
+            f"{spec.key}.toml: chain[{i}].primitive: there is no primitive '{primitive}'; "
             f"the primitives are {', '.join(PRIMITIVES)}."
         )
-    if model not in models:
+    if model not in PRIMITIVES[primitive]:
         raise SpecError(
-            f"{spec.key}.toml: primitive '{primitive}' has no model '{model}'; "
-            f"it has {', '.join(models)}."
+            f"{spec.key}.toml: chain[{i}].model: primitive '{primitive}' has no model '{model}'; "
+            f"it has {', '.join(PRIMITIVES[primitive]) or 'none'}."
         )
-    return models[model]
+    return PRIMITIVES[primitive][model]

@@ -9,6 +9,7 @@ adjoint too. A nonlinear operator says so (``is_linear = False``) and linearises
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,10 @@ class Operator:
         """Give the Jacobian at ``x``: of a linear operator, itself."""
         if not self.is_linear:
             raise TypeError(f"{type(self).__name__} is nonlinear and declares no derivative.")
+        return self
+
+    def truth(self) -> Operator:
+        """Give the operator that data are made with: this one, unless a finer one is known."""
         return self
 
     def describe(self) -> str:
@@ -99,7 +104,7 @@ class Chain(Operator):
     def __init__(self, steps: Sequence[Operator]) -> None:
         if not steps:
             raise ShapeError("A chain needs at least one step.")
-        for before, after in zip(steps[:-1], steps[1:], strict=True):
+        for before, after in pairwise(steps):
             if before.out_shape != after.in_shape:
                 raise ShapeError(
                     f"{type(after).__name__} takes {after.in_shape}, but "
@@ -119,6 +124,9 @@ class Chain(Operator):
             jacobians.append(step.derivative(x))
             x = step(x)
         return Chain(jacobians)
+
+    def truth(self) -> Operator:
+        return Chain([step.truth() for step in self.steps])
 
     def describe(self) -> str:
         return "\n".join(step.describe() for step in self.steps)

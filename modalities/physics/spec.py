@@ -29,7 +29,7 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class Step:
-    """One primitive of the chain: ``name`` is what ``acts_on`` refers to (default: the primitive)."""
+    """One primitive of the chain; ``acts_on`` calls it by ``name`` (default: the primitive)."""
 
     name: str
     primitive: str

@@ -1,0 +1,66 @@
+"""The physics of the benchmark, usable alone: NumPy, SciPy and scikit-image, no site.
+
+>>> from modalities import physics
+>>> spec = physics.load("stem")
+>>> H = physics.forward(spec, probe_size=0.1)
+>>> x = physics.scene(spec, 0)
+>>> y = physics.measure(H, x, np.random.default_rng(0))
+>>> x_hat = physics.reconstruct("wiener", H, y)
+>>> physics.psnr(x, x_hat)
+"""
+
+from . import scenarios
+from .build import Forward, forward
+from .calibrate import CALIBRATE, calibrate
+from .methods import METHODS, Method, reconstruct
+from .metrics import METRICS_VERSION, consistency, psnr, ssim
+from .noise import measure, noise_of
+from .operator import Adjoint, Array, Chain, Operator, Shape, ShapeError
+from .phantoms import PHANTOMS, scene
+from .primitives import PRIMITIVES
+from .progress import Cancelled, Part, Report, silent
+from .scoring import overall_score, standard_score, tier_score
+from .spec import TIERS, Mismatch, Scene, Spec, SpecError, Step, keys, load, parse, tier_range
+
+__all__ = [
+    "CALIBRATE",
+    "METHODS",
+    "METRICS_VERSION",
+    "PHANTOMS",
+    "PRIMITIVES",
+    "TIERS",
+    "Adjoint",
+    "Array",
+    "Cancelled",
+    "Chain",
+    "Forward",
+    "Method",
+    "Mismatch",
+    "Operator",
+    "Part",
+    "Report",
+    "Scene",
+    "Shape",
+    "ShapeError",
+    "Spec",
+    "SpecError",
+    "Step",
+    "calibrate",
+    "consistency",
+    "forward",
+    "keys",
+    "load",
+    "measure",
+    "noise_of",
+    "overall_score",
+    "parse",
+    "psnr",
+    "reconstruct",
+    "scenarios",
+    "scene",
+    "silent",
+    "ssim",
+    "standard_score",
+    "tier_range",
+    "tier_score",
+]

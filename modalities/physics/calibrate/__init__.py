@@ -1,0 +1,46 @@
+"""Blind calibration: the mismatch from the measurements alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ..operator import Array
+from ..progress import Report, silent
+from ..registry import Registry
+from ..spec import Spec, SpecError
+
+Ranges = Mapping[str, tuple[float, float]]
+Calibrate = Callable[[Spec, Sequence[Array], Ranges, int, Report], dict[str, float]]
+
+CALIBRATE: Registry[Calibrate] = Registry(
+    "calibrate",
+    {
+        "stem": f"{__name__}.stem",
+        "electron_tomography": f"{__name__}.tomography",
+    },
+)
+
+
+def calibrate(
+    spec: Spec,
+    ys: Sequence[Array],
+    ranges: Ranges,
+    seed: int = 0,
+    report: Report = silent,
+) -> dict[str, float]:
+    """Estimate the mismatch that the scenes measured in ``ys`` share, inside ``ranges``.
+
+    Every mismatch of the modality needs a range (lowest, highest) in its own unit. The estimate
+    sees the measurements and the nominal spec, never an object or a truth.
+    """
+    names = {m.name for m in spec.mismatches}
+    if set(ranges) != names:
+        raise SpecError(
+            f"{spec.key}: calibration needs one range for each of {', '.join(sorted(names))}, "
+            f"got {', '.join(sorted(ranges)) or 'none'}."
+        )
+    found = CALIBRATE[spec.key](spec, ys, ranges, seed, report)
+    return {
+        m.name: float(min(max(found[m.name], ranges[m.name][0]), ranges[m.name][1]))
+        for m in spec.mismatches
+    }

@@ -1,0 +1,49 @@
+"""Reconstruction methods by modality: they know the operator and the data, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..build import Forward
+from ..operator import Array
+from ..progress import Report, silent
+from ..registry import Registry
+from ..spec import SpecError
+
+Reconstruct = Callable[[Forward, Array, Report], Array]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to reconstruct: ``reconstruct(H, y, report) -> x_hat`` of ``H.in_shape``.
+
+    ``label`` and ``summary`` are for readers, ``family`` groups (analytic, iterative, …),
+    ``citation`` is the source of the algorithm.
+    """
+
+    name: str
+    label: str
+    family: str
+    reconstruct: Reconstruct
+    summary: str
+    citation: str
+
+
+METHODS: Registry[Mapping[str, Method]] = Registry(
+    "METHODS",
+    {
+        "stem": f"{__name__}.stem",
+        "electron_tomography": f"{__name__}.tomography",
+    },
+)
+
+
+def reconstruct(method: str, H: Forward, y: Array, report: Report = silent) -> Array:
+    """Reconstruct ``y`` (``H.out_shape``) by the named method; give x_hat of ``H.in_shape``."""
+    known = METHODS[H.spec.key]
+    if method not in known:
+        raise SpecError(
+            f"{H.spec.key} has no method '{method}'; it has {', '.join(sorted(known))}."
+        )
+    return known[method].reconstruct(H, H._checked(y, H.out_shape), report)

@@ -1,0 +1,40 @@
+"""Procedural scenes: a phantom is a function of the spec and a random generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ..operator import Array
+from ..registry import Registry
+from ..spec import Spec, SpecError
+
+Phantom = Callable[[Spec, np.random.Generator], Array]
+
+PHANTOMS: Registry[Mapping[str, Phantom]] = Registry(
+    "PHANTOMS",
+    {
+        "stem": f"{__name__}.stem",
+        "electron_tomography": f"{__name__}.tomography",
+    },
+)
+
+
+def scene(spec: Spec, index: int, seed: int = 0) -> Array:
+    """Make scene ``index`` of the modality: float64 of ``spec.shape``, in [0, 1].
+
+    The same seed gives the same scene; another seed, another instance of the same kind of object.
+    """
+    if not 0 <= index < len(spec.scenes):
+        raise SpecError(
+            f"{spec.key} has no scene {index}; its scenes are 0 to {len(spec.scenes) - 1}."
+        )
+    rng = np.random.default_rng([seed, index])
+    x = np.asarray(PHANTOMS[spec.key][spec.scenes[index].phantom](spec, rng), dtype=np.float64)
+    if x.shape != spec.shape:
+        raise SpecError(
+            f"{spec.key}: phantom '{spec.scenes[index].phantom}' made {x.shape}, "
+            f"expected {spec.shape}."
+        )
+    return np.clip(x, 0.0, 1.0)

@@ -1,0 +1,35 @@
+"""What each modality brings of its own: found by key, imported when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """Map a modality's key to ``attribute`` of the module that holds it.
+
+    ``modules`` names the modules in full. Importing them late keeps ``import physics`` cheap for
+    those who only want a spec.
+    """
+
+    def __init__(self, attribute: str, modules: Mapping[str, str]) -> None:
+        self._attribute = attribute
+        self._modules = dict(modules)
+
+    def __getitem__(self, key: str) -> T:
+        if key not in self._modules:
+            raise KeyError(
+                f"There is no modality '{key}' in {self._attribute}; it has {', '.join(self)}."
+            )
+        value: T = getattr(import_module(self._modules[key]), self._attribute)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
