@@ -1,0 +1,38 @@
+"""What a submission file has to hold."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The samples, the shape of each ``x_hat``, and the range of each parameter of the spec."""
+
+    samples: tuple[str, ...]
+    shape: tuple[int, ...]
+    ranges: dict[str, tuple[float, float]]
+
+    @property
+    def bytes_per_sample(self) -> int:
+        """Size of one reconstruction as float32."""
+        return 4 * math.prod(self.shape)
+
+    @property
+    def largest_file(self) -> int:
+        """Most bytes a file may have: every sample uncompressed in float64, and room to spare."""
+        return len(self.samples) * self.bytes_per_sample * 2 + (1 << 20)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Expectation:
+        data = json.loads(text)
+        return cls(
+            samples=tuple(data["samples"]),
+            shape=tuple(data["shape"]),
+            ranges={name: (low, high) for name, (low, high) in data["ranges"].items()},
+        )
