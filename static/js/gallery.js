@@ -1,0 +1,72 @@
+// The gallery: pick a cell, drag the divider, change what is compared, zoom all pictures in step.
+"use strict";
+(() => {
+  const viewer = document.querySelector(".cmp");
+  if (!viewer) return;
+  const part = (name) => viewer.querySelector(`[data-part=${name}]`);
+  const cells = [...document.querySelectorAll(".mx a[data-cell]")];
+  const data = JSON.parse(document.getElementById("gallery-data").textContent);
+  const state = { cell: cells[0]?.dataset.cell, left: "measurement", zoom: 1, x: 50, y: 50 };
+
+  function divide() {
+    const at = part("slider").value;
+    part("over").style.clipPath = `inset(0 0 0 ${at}%)`;
+    part("line").style.left = `${at}%`;
+  }
+
+  function show() {
+    const shown = data[state.cell];
+    const left = shown[state.left];
+    part("under").firstElementChild.src = left;
+    part("over").firstElementChild.src = shown.reconstruction;
+    part("left").textContent = { truth: "Truth", measurement: "Measurement", difference: "Difference" }[state.left];
+    document.getElementById("cmp-caption").textContent = shown.caption;
+    for (const cell of cells) {
+      if (cell.dataset.cell === state.cell) cell.setAttribute("aria-current", "true");
+      else cell.removeAttribute("aria-current");
+    }
+    for (const button of document.querySelectorAll("[data-left]")) {
+      button.hidden = !shown[button.dataset.left];
+      button.setAttribute("aria-pressed", button.dataset.left === state.left);
+    }
+  }
+
+  function zoom() {
+    viewer.classList.toggle("zoomed", state.zoom > 1);
+    for (const image of document.querySelectorAll(".cmp img, .mx img")) {
+      image.style.transformOrigin = `${state.x}% ${state.y}%`;
+      image.style.transform = state.zoom > 1 ? `scale(${state.zoom})` : "";
+    }
+    for (const button of document.querySelectorAll("[data-zoom]")) {
+      button.setAttribute("aria-pressed", Number(button.dataset.zoom) === state.zoom);
+    }
+  }
+
+  for (const cell of cells) {
+    cell.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      state.cell = cell.dataset.cell;
+      if (!data[state.cell][state.left]) state.left = "truth";
+      show();
+    });
+  }
+  for (const button of document.querySelectorAll("[data-left]")) {
+    button.addEventListener("click", () => { state.left = button.dataset.left; show(); });
+  }
+  for (const button of document.querySelectorAll("[data-zoom]")) {
+    button.addEventListener("click", () => { state.zoom = Number(button.dataset.zoom); zoom(); });
+  }
+  // While zoomed, the centre follows the pointer, in the viewer and in every cell.
+  viewer.addEventListener("pointermove", (event) => {
+    if (state.zoom === 1) return;
+    const box = viewer.getBoundingClientRect();
+    state.x = (100 * (event.clientX - box.left)) / box.width;
+    state.y = (100 * (event.clientY - box.top)) / box.height;
+    zoom();
+  });
+  part("slider").addEventListener("input", divide);
+  if (!data[state.cell][state.left]) state.left = "truth";
+  divide();
+  show();
+})();
