@@ -119,11 +119,10 @@ def test_a_damaged_file_is_refused_or_read_and_never_breaks_the_reader(seed, pat
             content[chance.randrange(8, min(len(content), 6000))] = chance.randrange(256)
     path.write_bytes(content)
     try:
-        reading = reading_of(path)
-    except Refused as refused:
-        assert refused.problems
-    else:
-        assert all(x.shape == SHAPE and np.isfinite(x).all() for x in reading.x_hat)
+        arrays = reading_of(path).x_hat
+    except Refused:
+        return
+    assert all(x.shape == SHAPE and np.isfinite(x).all() for x in arrays)
 
 
 def test_the_worst_files_cost_less_than_two_seconds_and_300_megabytes(path):
