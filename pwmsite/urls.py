@@ -3,7 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from pwmsite import health
+
 urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
 ]

@@ -1,0 +1,94 @@
+"""Is the site alive (``/healthz``), and can it do its work (``/readyz``)?
+
+``/healthz`` touches nothing: a process that answers is alive, and restarting it would mend nothing
+else. ``/readyz`` looks at each thing the site stands on and names what is missing, without its
+address or the error's text, because anybody may read it.
+"""
+
+from collections.abc import Callable
+
+import structlog
+from celery import current_app
+from django.core.cache import cache
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from pwmsite.models import SILENCE, Worker
+
+log = structlog.get_logger(__name__)
+REMEMBERED = 5  # seconds for which an answer stands, so that asking costs next to nothing
+BROKER_WAIT = 2.0
+
+
+class NotReady(Exception):
+    """A check failed; the message is for everybody to read."""
+
+
+def check_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def check_migrations() -> None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotReady("The database is older than the program: run manage.py migrate.")
+
+
+def check_broker() -> None:
+    with current_app.connection_for_write(connect_timeout=BROKER_WAIT) as broker:
+        broker.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_WAIT)
+        broker.default_channel  # noqa: B018 - opening it is the check
+
+
+def check_storage() -> None:
+    default_storage.exists("readyz")
+
+
+def check_worker() -> None:
+    if not Worker.objects.alive().exists():
+        raise NotReady(
+            f"No worker has reported for {SILENCE.seconds} s: nothing is computed until one starts."
+        )
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    "database": check_database,
+    "migrations": check_migrations,
+    "broker": check_broker,
+    "storage": check_storage,
+    "worker": check_worker,
+}
+
+
+def outcome(name: str, check: Callable[[], None]) -> str:
+    """Run one check; return ``ok`` or the sentence that says what is wrong."""
+    try:
+        check()
+    except NotReady as reason:
+        return str(reason)
+    except Exception as error:  # whatever a driver raises: each is a reason not to be ready
+        log.warning("A part of the site cannot be used.", part=name, error=str(error))
+        return f"The {name} cannot be used; the log says why."
+    return "ok"
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    answers = cache.get("readyz")
+    if answers is None:
+        answers = {name: outcome(name, check) for name, check in CHECKS.items()}
+        cache.set("readyz", answers, REMEMBERED)
+    ready = all(answer == "ok" for answer in answers.values())
+    return JsonResponse({"ready": ready, "checks": answers}, status=200 if ready else 503)

@@ -1,0 +1,36 @@
+"""Make the site ready to start; safe to run again, and quick when there is nothing to do."""
+
+import secrets
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management import BaseCommand, CommandError, call_command
+from django.db import OperationalError
+
+
+class Command(BaseCommand):
+    help = "Bring database, catalogue and static files up to date, and make the administrator."
+
+    def handle(self, **options: Any) -> None:
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        except OperationalError as error:
+            raise CommandError(
+                f"The database cannot be used ({error}); see that it runs and that "
+                "PWM_DATABASE_URL names it."
+            ) from error
+        call_command("sync_catalogue", verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        self.make_administrator()
+
+    def make_administrator(self) -> None:
+        """Make an administrator if there is none, and print the password, which is kept nowhere."""
+        users = get_user_model().objects
+        if users.filter(is_superuser=True).exists():
+            return
+        password = secrets.token_urlsafe(12)
+        users.create_superuser("admin", "admin@localhost", password)
+        self.stdout.write(
+            f"\n    Administrator: admin    Password: {password}\n"
+            "    It is shown this once; change it at /accounts/password/change/.\n"
+        )

@@ -1,0 +1,193 @@
+"""Run the whole site on one machine: web server, worker with its clock, one Ctrl-C for all.
+
+``python -m pwmsite.serve FD`` is started by pwmsite/bootstrap.py with the listening socket as
+file descriptor FD, which stays open while the web server is started again. A process that dies is
+named and started again, later and later while it keeps dying. Each child leads a process group of
+its own, so that what it started dies with it.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from types import FrameType
+
+from pwmsite import features
+from pwmsite.bootstrap import ROOT, say
+
+PATIENCE = 8.0  # seconds that a process has to end by itself before it is killed
+LONGEST_PAUSE = 30.0
+HEALTHY = 60.0  # a process that lived so long starts again without a pause
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the supervisor is gone, be it by ``kill -9``."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@dataclass
+class Program:
+    """One process of the site, started again whenever it ends, unless it is meant to end."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    passed: tuple[int, ...] = ()
+    niceness: int = 0
+    runs_once: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    start_at: float = 0.0
+    pause: float = 1.0
+
+    def start(self) -> None:
+        def prepare() -> None:
+            die_with_parent()
+            os.nice(self.niceness)
+
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=ROOT,
+            env=os.environ | self.environment,
+            pass_fds=self.passed,
+            start_new_session=True,
+            preexec_fn=prepare,
+        )
+        self.started_at = time.monotonic()
+
+    def watch(self) -> None:
+        """Start the process if it is due, and say so if it has ended by itself."""
+        if self.process is None:
+            if time.monotonic() >= self.start_at:
+                self.start()
+            return
+        code = self.process.poll()
+        if code is None:
+            return
+        self.signal(signal.SIGKILL)  # what it left behind: children of a pool, an embedded clock
+        self.process = None
+        if self.runs_once and code == 0:
+            self.start_at = float("inf")
+            return
+        if time.monotonic() - self.started_at > HEALTHY:
+            self.pause = 1.0
+        self.start_at = time.monotonic() + self.pause
+        say(f"{self.name} stopped ({_why(code)}); starting it again in {self.pause:.0f} s.")
+        self.pause = min(2 * self.pause, LONGEST_PAUSE)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send ``number`` to the process and, for SIGKILL, to all that it started."""
+        if self.process is None:
+            return
+        try:
+            if number == signal.SIGKILL:
+                os.killpg(self.process.pid, number)
+            else:
+                self.process.send_signal(number)
+        except ProcessLookupError:
+            pass
+
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+
+def _why(code: int) -> str:
+    if code < 0:
+        return f"killed by signal {-code}, {signal.Signals(-code).name}"
+    return f"exit code {code}"
+
+
+def programs(listener: int) -> list[Program]:
+    """Return the site's processes: web server, worker, and the one that fills an empty site."""
+    python = sys.executable
+    one_thread = {
+        name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    }
+    web = [python, "-m", "gunicorn", "-c", "pwmsite/server.py"]
+    worker = [python, "-m", "celery", "--quiet", "-A", "pwmsite", "worker", "--beat"]
+    worker += ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+    fill = [python, "manage.py", "fill"]
+    return [
+        Program("The web server", web, {"PWM_BIND": f"fd://{listener}"}, passed=(listener,)),
+        # Pages come first: the worker computes with what the web server leaves.
+        Program("The worker", worker, one_thread, niceness=5),
+        Program("Filling the site", fill, one_thread, niceness=5, runs_once=True),
+    ]
+
+
+def stop(running: list[Program]) -> None:
+    """End all processes: ask first, wait, then kill what remains with all that it started."""
+    for program in running:
+        program.signal(signal.SIGTERM)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not all(p.has_ended() for p in running):
+        time.sleep(0.05)
+    for program in running:
+        program.signal(signal.SIGKILL)
+        if program.process:
+            program.process.wait()
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}healthz", timeout=2) as response:  # noqa: S310
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+class Stopped(Exception):
+    """Somebody asked the site to stop (Ctrl-C or SIGTERM)."""
+
+
+def _ask_to_stop(number: int, frame: FrameType | None) -> None:
+    # Once is enough: a second Ctrl-C must not break off the stopping.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Stopped
+
+
+def supervise(running: list[Program], address: str) -> None:
+    """Keep the site's processes running until somebody asks to stop."""
+    announced = False
+    while True:
+        for program in running:
+            program.watch()
+        if not announced and answers(address):
+            say(f"PWM is at {address} - Ctrl-C stops it.")
+            announced = True
+        time.sleep(0.2)
+
+
+def main() -> int:
+    listener = int(sys.argv[1])
+    with socket.socket(fileno=os.dup(listener)) as bound:
+        address = "http://{}:{}/".format(*bound.getsockname())
+    signal.signal(signal.SIGINT, _ask_to_stop)
+    signal.signal(signal.SIGTERM, _ask_to_stop)
+    running = programs(listener)
+    try:
+        for line in features.missing():
+            say(line)
+        prepared = subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT)
+        if prepared.returncode:
+            return prepared.returncode
+        supervise(running, address)
+    except Stopped:
+        say("\nStopping.")
+    finally:
+        stop(running)
+    say("PWM has stopped.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
