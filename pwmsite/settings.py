@@ -106,6 +106,8 @@ CACHES = {"default": environment.cache(env("PWM_CACHE_URL", default="locmem://")
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Objects and true mismatch of the tiers: for the scorer alone, never under MEDIA or STATIC.
+TRUTH_DIR = Path(env("PWM_TRUTH", default=str(VAR_DIR / "truth")))
 MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR_DIR / "media"
 # Names with a hash, compressed once, where `collectstatic` has run; the plain files elsewhere.

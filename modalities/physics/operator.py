@@ -59,6 +59,13 @@ class Operator:
         """Say in one line what the operator is, with its numbers and units."""
         return f"{type(self).__name__} {self.in_shape} → {self.out_shape}"
 
+    def arrays(self) -> dict[str, tuple[Array, str]]:
+        """Give what others need to apply the operator without this code: name to (array, meaning).
+
+        Empty where the arguments in the catalogue say it all.
+        """
+        return {}
+
     def _apply(self, x: Array) -> Array:
         raise TypeError(f"{type(self).__name__} defines no way forward.")
 

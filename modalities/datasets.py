@@ -1,0 +1,285 @@
+"""The tiers' data: HDF5 files, written and read, and what each tier reveals.
+
+Two places. The *challenge file* holds what a method may see: measurements, nominal operator,
+ranges; in the public tier also the truth. Those of public and dev lie in the site's storage, for
+download; hidden's never leaves the server. The *truth file* holds objects and true mismatch, lies
+under ``settings.TRUTH_DIR`` (mode 0700) and is read by the scorer alone. The two are written
+separately: deleting from HDF5 only unlinks, the bytes stay.
+
+Public data follow from the repository, so that anyone can make them again. Scenes, noise and true
+mismatch of dev and hidden follow from the deployment's secret key. All four scenes of a tier share
+one true mismatch, drawn anywhere in the tier's range but near its middle, which guessers try first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+
+from modalities import physics
+from modalities.physics import Array, Forward, Spec
+
+VERSION = 1
+DOWNLOADABLE = ("public", "dev")
+RUNNER = {"public": "upload", "dev": "upload", "hidden": "program"}
+# A true value keeps this far from the middle of its range, and from its ends, as parts of it.
+MIDDLE, ENDS = 0.06, 0.04
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a tier is made from: the seed of its scenes and noise, and its true mismatch."""
+
+    seed: int
+    mismatch: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the scorer knows: objects of shape (scenes, *spec.shape) and the true mismatch."""
+
+    x: Array
+    mismatch: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A challenge file as written: where it lies, its SHA-256 and its size in bytes."""
+
+    version: str
+    name: str
+    sha256: str
+    size: int
+
+
+def sample_names(spec: Spec) -> tuple[str, ...]:
+    """Name the samples of a file: ``sample_00`` …, one per scene."""
+    return tuple(f"sample_{i:02d}" for i in range(len(spec.scenes)))
+
+
+def ranges(spec: Spec, tier: str) -> dict[str, tuple[float, float]]:
+    """Give the range of each unknown in ``tier``, by name."""
+    return {m.name: physics.tier_range(spec, m.name, tier) for m in spec.mismatches}
+
+
+def version_of(spec: Spec, tier: str) -> str:
+    """Name what a tier's data follow from: format, spec and, for secret tiers, the key.
+
+    A change of phantoms, noise or format that changes the data needs a new VERSION.
+    """
+    chain = [(step.primitive, step.model, dict(step.args)) for step in spec.chain]
+    unknowns = [(m.name, m.acts_on, m.nominal, m.perturbed) for m in spec.mismatches]
+    phantoms = [scene.phantom for scene in spec.scenes]
+    text = json.dumps([tier, spec.key, spec.shape, spec.pixel, chain, unknowns, phantoms])
+    return f"{VERSION}-{hmac.new(_key(tier), text.encode(), 'sha256').hexdigest()[:12]}"
+
+
+def draw(spec: Spec, tier: str) -> Draw:
+    """Draw the tier's seed and true mismatch."""
+    digest = hmac.new(_key(tier), f"{spec.key}/{tier}/{VERSION}".encode(), "sha256").digest()
+    seed = int.from_bytes(digest[:6], "big")
+    rng = np.random.default_rng(int.from_bytes(digest[6:22], "big"))
+    return Draw(seed, {name: _between(rng, *ends) for name, ends in ranges(spec, tier).items()})
+
+
+def _key(tier: str) -> bytes:
+    return b"pwm public" if tier == "public" else settings.DATA_KEY.encode()
+
+
+def _between(rng: np.random.Generator, low: float, high: float) -> float:
+    part = rng.uniform(ENDS, 0.5 - MIDDLE) + rng.integers(2) * (0.5 + MIDDLE - ENDS)
+    return float(round(low + part * (high - low), 6))
+
+
+def build(spec: Spec, tier: str, report: physics.Report = physics.silent) -> Written:
+    """Make a tier's measurements and write its challenge file and its truth file.
+
+    Both are written under temporary names and renamed, so that readers see whole files only.
+    """
+    drawn = draw(spec, tier)
+    H = physics.forward(spec, **drawn.mismatch)
+    xs, ys = [], []
+    for i in range(len(spec.scenes)):
+        report(f"measuring scene {i + 1} of {len(spec.scenes)}", i / len(spec.scenes))
+        x = physics.scene(spec, i, seed=drawn.seed)
+        xs.append(x.astype("f4"))
+        rng = np.random.default_rng([drawn.seed, i, 1])
+        ys.append(physics.measure(H, x, rng).astype("f4"))
+    truth = Truth(np.stack(xs), drawn.mismatch)
+    _write_truth(spec, tier, truth)
+    return _write_challenge(spec, tier, ys, truth if tier == "public" else None)
+
+
+def challenge_name(spec: Spec, tier: str) -> str:
+    """Name a downloadable challenge file in the site's storage."""
+    return f"datasets/{spec.key}/{version_of(spec, tier)}/{tier}.h5"
+
+
+def hidden_challenge_path(spec: Spec) -> Path:
+    """Say where the hidden tier's challenge file lies."""
+    return _secret_path(spec, "hidden", "challenge")
+
+
+def is_built(spec: Spec, tier: str) -> bool:
+    """Tell whether both files of the tier are there, made from today's spec and key."""
+    challenge = (
+        default_storage.exists(challenge_name(spec, tier))
+        if tier in DOWNLOADABLE
+        else hidden_challenge_path(spec).exists()
+    )
+    return challenge and _secret_path(spec, tier, "truth").exists()
+
+
+def load_truth(spec: Spec, tier: str) -> Truth:
+    """Read the truth of a tier. For the scorer alone; raise FileNotFoundError where it is not."""
+    with h5py.File(_secret_path(spec, tier, "truth"), "r") as h5:
+        return Truth(h5["x_true"][:], json.loads(h5.attrs["true_spec"]))
+
+
+def load_measurements(spec: Spec, tier: str) -> list[Array]:
+    """Read the measurements of a tier, one per scene, as float64."""
+    if tier in DOWNLOADABLE:
+        with default_storage.open(challenge_name(spec, tier)) as stored, h5py.File(stored) as h5:
+            return _measurements(spec, h5)
+    with h5py.File(hidden_challenge_path(spec), "r") as h5:
+        return _measurements(spec, h5)
+
+
+def _measurements(spec: Spec, h5: h5py.File) -> list[Array]:
+    return [h5[name]["y"][:].astype(float) for name in sample_names(spec)]
+
+
+def _secret_path(spec: Spec, tier: str, what: str) -> Path:
+    return Path(settings.TRUTH_DIR) / spec.key / f"{version_of(spec, tier)}-{tier}-{what}.h5"
+
+
+def _write_truth(spec: Spec, tier: str, truth: Truth) -> None:
+    def fill(h5: h5py.File) -> None:
+        _dataset(h5, "x_true", truth.x, f"object {', '.join(spec.axes)}; 0 to 1")
+        h5.attrs["true_spec"] = json.dumps(truth.mismatch)
+
+    _replace(_secret_path(spec, tier, "truth"), fill)
+
+
+def _write_challenge(spec: Spec, tier: str, ys: list[Array], truth: Truth | None) -> Written:
+    nominal = physics.forward(spec)
+
+    def fill(h5: h5py.File) -> None:
+        h5.attrs.update(
+            variant=spec.key, tier=tier, version=version_of(spec, tier), runner_type=RUNNER[tier]
+        )
+        h5.attrs["description"] = (
+            f"PWM {spec.key}, {tier} tier: measurements y, nominal operator H_ideal and the range "
+            "of each unknown of the forward model. Estimate the unknowns and the object."
+        )
+        for i, name in enumerate(sample_names(spec)):
+            _fill_sample(h5.create_group(name), spec, tier, i, ys[i], nominal, truth)
+
+    if tier not in DOWNLOADABLE:
+        path = hidden_challenge_path(spec)
+        _replace(path, fill)
+        return Written(version_of(spec, tier), "", _sha256(path), path.stat().st_size)
+    with tempfile.TemporaryDirectory(dir=settings.VAR_DIR) as folder:
+        path = Path(folder) / f"{tier}.h5"
+        _write(path, fill)
+        name = challenge_name(spec, tier)
+        default_storage.delete(name)
+        with path.open("rb") as written:
+            default_storage.save(name, File(written))
+        return Written(version_of(spec, tier), name, _sha256(path), path.stat().st_size)
+
+
+def _fill_sample(
+    group: h5py.Group,
+    spec: Spec,
+    tier: str,
+    index: int,
+    y: Array,
+    nominal: Forward,
+    truth: Truth | None,
+) -> None:
+    _dataset(group, "y", y, "measurement in units of the object's signal (counts / dose)")
+    if index == 0:
+        _fill_operator(group.create_group("H_ideal"), spec, nominal)
+    else:
+        group["H_ideal"] = group.parent["sample_00/H_ideal"]
+    group.attrs["spec_ranges"] = json.dumps(
+        {m.name: [*physics.tier_range(spec, m.name, tier), m.unit] for m in spec.mismatches}
+    )
+    group.attrs["metadata"] = json.dumps(_metadata(spec, index if truth else None))
+    if truth:
+        _dataset(group, "x_true", truth.x[index], "the object that was measured; 0 to 1")
+        group.attrs["true_spec"] = json.dumps(truth.mismatch)
+
+
+def _fill_operator(group: h5py.Group, spec: Spec, nominal: Forward) -> None:
+    """Write the nominal operator: the chain with its arguments, and the arrays that apply it."""
+    group.attrs["description"] = nominal.describe()
+    group.attrs["chain"] = json.dumps([asdict(step) for step in spec.chain])
+    group.attrs["mismatch"] = json.dumps([asdict(m) for m in spec.mismatches])
+    for step in nominal.steps:
+        for name, (array, description) in step.arrays().items():
+            _dataset(group, name, array, description)
+
+
+def _metadata(spec: Spec, scene: int | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "x_hat_shape": spec.shape,
+        "axes": spec.axes,
+        "pixel": spec.pixel,
+        "pixel_unit": spec.unit,
+        "data_range": [0.0, 1.0],
+    }
+    return facts | ({"scene": spec.scenes[scene].name} if scene is not None else {})
+
+
+def _dataset(group: h5py.Group, name: str, values: Array, description: str) -> None:
+    kind = {"shuffle": True, "compression": 4} if values.size > 64 else {}
+    made = group.create_dataset(name, data=values, track_times=False, **kind)
+    made.attrs["description"] = description
+
+
+def _replace(path: Path, fill: Any) -> None:
+    """Write a file for the scorer's eyes and put it in place in one move."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chmod(Path(settings.TRUTH_DIR), 0o700)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".writing")
+    os.close(handle)
+    try:
+        _write(Path(temporary), fill)
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _write(path: Path, fill: Any) -> None:
+    with h5py.File(path, "w", libver=("v110", "v110")) as h5:
+        fill(h5)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def spec_errors(
+    spec: Spec, tier: str, estimate: Mapping[str, float], truth: Mapping[str, float]
+) -> dict[str, float]:
+    """Give |Δθ̂ − Δθ| of each unknown as a part of its range in the tier."""
+    return {
+        name: abs(estimate[name] - truth[name]) / (high - low)
+        for name, (low, high) in ranges(spec, tier).items()
+    }
