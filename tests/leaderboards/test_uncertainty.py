@@ -1,0 +1,74 @@
+"""Intervals cover what they say, ranks tie and separate as they should."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from leaderboards.uncertainty import difference, interval, standings
+
+
+@pytest.mark.parametrize("tiers", [1, 3])
+def test_an_interval_covers_the_true_mean_as_often_as_it_says(tiers):
+    rng = np.random.default_rng(7)
+    draws = 2000
+    spread = (0.02, 0.05, 0.03)[:tiers]
+    hits = 0
+    for _ in range(draws):
+        found = interval([rng.normal(0.7, s, 4).tolist() for s in spread])
+        hits += found.low <= 0.7 <= found.high
+    assert 0.93 <= hits / draws <= 0.985
+
+
+def test_a_bootstrap_over_four_scenes_would_not():
+    """Keep the reason for Student's interval in sight."""
+    rng = np.random.default_rng(7)
+    hits = 0
+    for _ in range(400):
+        scores = rng.normal(0.7, 0.05, 4)
+        means = scores[rng.integers(4, size=(500, 4))].mean(axis=1)
+        low, high = np.percentile(means, [2.5, 97.5])
+        hits += low <= 0.7 <= high
+    assert hits / 400 < 0.9
+
+
+def test_a_paired_difference_is_sharper_than_the_two_intervals():
+    rng = np.random.default_rng(1)
+    hard = rng.normal(0.6, 0.1, (3, 4))
+    better, worse = (hard + 0.02).tolist(), hard.tolist()
+    assert difference(better, worse).low > 0
+    assert interval(better).low < interval(worse).high
+
+
+def test_equal_entries_share_a_rank_and_the_next_rank_is_left_out():
+    same = [[0.5, 0.6, 0.7, 0.8]]
+    lower = [[0.4, 0.5, 0.6, 0.7]]
+    found = standings({"a": same, "b": same, "c": lower})
+    assert [found[k].rank for k in "abc"] == [1, 1, 3]
+    assert found["a"].is_tied
+    assert not found["c"].is_tied
+
+
+def test_a_clear_leader_is_separated_and_a_narrow_one_is_not():
+    rng = np.random.default_rng(3)
+    base = rng.normal(0.6, 0.05, (3, 4))
+    clear = (base + 0.1 + rng.normal(0, 0.005, (3, 4))).tolist()
+    narrow = (base + 0.001 + rng.normal(0, 0.02, (3, 4))).tolist()
+    found = standings({"clear": clear, "narrow": narrow, "base": base.tolist()})
+    assert found["clear"].is_separated
+    assert (found["clear"].best, found["clear"].worst) == (1, 1)
+    second = min(("narrow", "base"), key=lambda k: found[k].rank)
+    assert not found[second].is_separated
+    assert found[second].worst == 3
+
+
+def test_one_scene_gives_a_mean_and_no_ends():
+    found = interval([[0.5]])
+    assert (found.mean, found.low, found.high) == (0.5, -math.inf, math.inf)
+
+
+def test_no_scene_is_an_error():
+    with pytest.raises(ValueError, match="at least one scene"):
+        interval([[]])
