@@ -1,0 +1,171 @@
+"""Compute a run: every scene in every scenario, as pictures, arrays and scores."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from modalities import physics
+from modalities.physics.progress import Part, Report
+from modalities.physics.scenarios import Outcome
+
+from . import images, snapshot
+from .models import Run, SceneResult
+
+# Calibration takes most of the time where a modality has one.
+CALIBRATION_SHARE = 0.6
+
+
+@dataclass
+class Files:
+    """The files of one attempt at a run; the token in their path keeps attempts apart."""
+
+    run: Run
+    names: list[str] = field(default_factory=list)
+
+    def keep(self, name: str, content: bytes) -> str:
+        """Store ``content`` whole or not at all; return the name it has in the storage."""
+        path = f"runs/{self.run.pk}/{self.run.token}/{name}"
+        self.names.append(default_storage.save(path, ContentFile(content)))
+        return self.names[-1]
+
+    def drop(self) -> None:
+        """Delete what was kept, because the run does not end well."""
+        for name in self.names:
+            default_storage.delete(name)
+
+
+def compute(run: Run, report: Report) -> Callable[[], None]:
+    """Compute ``run`` from its own spec; return what writes its rows when the run still holds."""
+    spec = snapshot.restore(run.spec)
+    files, start = Files(run), time.process_time()
+    try:
+        calibrated = _calibrate(spec, run.seed, Part(report, 0.0, CALIBRATION_SHARE))
+        done = CALIBRATION_SHARE if calibrated else 0.0
+        results = _results(run, spec, calibrated, files, Part(report, done, 1.0))
+    except BaseException:
+        files.drop()
+        raise
+    seconds = time.process_time() - start
+    return lambda: _save(run, calibrated, results, seconds)
+
+
+def _calibrate(spec: physics.Spec, seed: int, report: Report) -> dict[str, float]:
+    """Find the mismatch blind and jointly over the scenes; empty where the modality cannot."""
+    if spec.key not in physics.CALIBRATE:
+        return {}
+    return physics.scenarios.calibrated(spec, seed, _named("Calibrating from the data", report))
+
+
+def _results(
+    run: Run, spec: physics.Spec, calibrated: dict[str, float], files: Files, report: Report
+) -> list[SceneResult]:
+    scenarios = [s for s in physics.scenarios.SCENARIOS if s != "IV" or calibrated]
+    count = len(spec.scenes)
+    results: list[SceneResult] = []
+    for index in range(count):
+        part = Part(report, index / count, (index + 1) / count)
+        outcomes = {}
+        for i, scenario in enumerate(scenarios):
+            here = Part(part, i / len(scenarios), (i + 1) / len(scenarios))
+            outcomes[scenario] = physics.scenarios.run(
+                spec,
+                run.method,
+                index,
+                scenario,
+                run.seed,
+                _named(f"Scene {index + 1} of {count}, scenario {scenario}", here),
+                calibrated or None,
+            )
+        results += _keep_scene(run, spec, index, outcomes, files)
+    return results
+
+
+def _keep_scene(
+    run: Run, spec: physics.Spec, index: int, outcomes: dict[str, Outcome], files: Files
+) -> list[SceneResult]:
+    """Store what one scene gave; return its rows, not saved yet."""
+    scene = f"scene_{index:02d}"
+    nominal = outcomes["I"]
+    scale = images.measurement_scale(nominal.y)
+    truth = files.keep(f"{scene}_truth.webp", images.object_picture(nominal.x))
+    arrays = files.keep(f"{scene}.npz", _arrays(outcomes))
+    measured = {
+        name: files.keep(f"{scene}_{name}.webp", images.measurement_picture(outcome.y, scale))
+        for name, outcome in (("nominal", nominal), ("perturbed", outcomes["II"]))
+    }
+    rows = []
+    for scenario, outcome in outcomes.items():
+        pictures = {
+            "reconstruction": images.object_picture(outcome.x_hat),
+            "difference": images.error_picture(outcome.x, outcome.x_hat),
+        }
+        kept = {
+            kind: files.keep(f"{scene}_{scenario}_{kind}.webp", picture)
+            for kind, picture in pictures.items()
+        }
+        rows.append(
+            SceneResult(
+                run=run,
+                scene=index,
+                scenario=scenario,
+                psnr=outcome.psnr,
+                ssim=outcome.ssim,
+                consistency=outcome.consistency,
+                cpu_seconds=outcome.cpu_seconds,
+                spec_error=spec_error(spec, scenario, outcome.mismatch_used),
+                truth=truth,
+                measurement=measured["nominal" if scenario == "I" else "perturbed"],
+                arrays=arrays,
+                **kept,
+            )
+        )
+    return rows
+
+
+def _arrays(outcomes: dict[str, Outcome]) -> bytes:
+    """Pack a scene's arrays as NumPy's .npz, float32."""
+    arrays = {
+        "truth": outcomes["I"].x,
+        "measurement_nominal": outcomes["I"].y,
+        "measurement_perturbed": outcomes["II"].y,
+    } | {f"reconstruction_{name}": outcome.x_hat for name, outcome in outcomes.items()}
+    file = io.BytesIO()
+    np.savez_compressed(file, **{k: np.asarray(v, np.float32) for k, v in arrays.items()})
+    return file.getvalue()
+
+
+def spec_error(spec: physics.Spec, scenario: str, used: dict[str, float]) -> dict[str, float]:
+    """Give |believed − true| over the width of the public range, for each mismatch."""
+    true = spec.nominal if scenario == "I" else spec.perturbed
+    errors = {}
+    for name, value in used.items():
+        low, high = physics.tier_range(spec, name, "public")
+        errors[name] = abs(value - true[name]) / (high - low)
+    return errors
+
+
+def _named(prefix: str, report: Report) -> Report:
+    return lambda phase, fraction: report(f"{prefix}: {phase}", fraction)
+
+
+def _save(
+    run: Run, calibrated: dict[str, float], results: list[SceneResult], seconds: float
+) -> None:
+    """Write the rows of a finished run; called inside the transaction that ends it."""
+    by_scene: list[dict[str, float]] = [{} for _ in run.spec["scenes"]]
+    for result in results:
+        by_scene[result.scene][result.scenario] = result.psnr
+    SceneResult.objects.bulk_create(results)
+    Run.objects.filter(pk=run.pk).update(
+        physics_version=snapshot.physics_version(),
+        calibrated=calibrated,
+        violations=physics.scenarios.violations(by_scene),
+        cpu_seconds=seconds,
+    )

@@ -1,0 +1,52 @@
+"""A spec as a run keeps it: JSON that says exactly what was computed, and a hash to compare by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from modalities import physics
+
+
+def take(spec: physics.Spec) -> dict[str, Any]:
+    """Write ``spec`` as JSON data; ``restore`` gives it back."""
+    data: dict[str, Any] = json.loads(json.dumps(asdict(spec)))
+    return data
+
+
+def restore(data: dict[str, Any]) -> physics.Spec:
+    """Read a spec back from what ``take`` wrote."""
+    parts = {
+        "shape": tuple(data["shape"]),
+        "axes": tuple(data["axes"]),
+        "chain": tuple(physics.Step(**step) for step in data["chain"]),
+        "mismatches": tuple(physics.Mismatch(**row) for row in data["mismatches"]),
+        "scenes": tuple(physics.Scene(**row) for row in data["scenes"]),
+    }
+    return physics.Spec(**(data | parts))
+
+
+def digest(data: dict[str, Any]) -> str:
+    """Hash what ``take`` wrote: SHA-256 of its canonical JSON, in hexadecimal."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def current_digest(key: str) -> str:
+    """Hash the spec that the catalogue has for ``key`` now."""
+    return digest(take(physics.load(key)))
+
+
+@lru_cache(maxsize=1)
+def physics_version() -> str:
+    """Name the physics code that this process runs: the first 12 digits of its files' hash."""
+    folder = Path(physics.__file__).parent
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()[:12]

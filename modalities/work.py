@@ -1,0 +1,214 @@
+"""The worker's side of a job: claim it, hold the lease while computing, write the results once.
+
+While the computation runs, a second thread (``Heart``) renews the lease, writes the progress and
+watches for a cancel, so that a long call into NumPy costs no lease and the computation itself never
+waits for the database.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from django.db import InterfaceError, OperationalError, connection
+from structlog.contextvars import bound_contextvars
+
+from .jobs import LEASE, Job, LeaseLost
+from .physics.progress import Cancelled, Report
+
+log = logging.getLogger(__name__)
+
+BEAT = 0.5  # seconds between two looks at the row: a cancel is seen within one of them
+RENEW = LEASE.total_seconds() / 6
+STUBBORN = 0.7  # seconds after which a computation that does not report is interrupted
+DATABASE_AWAY = (OperationalError, InterfaceError)
+
+Save = Callable[[], None]
+Compute = Callable[[Any, Report], Save]
+
+
+class JobFailed(Exception):
+    """The computation cannot go on for a known reason; ``message`` is a sentence for the user."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+def work(kind: type[Job], pk: uuid.UUID | str, compute: Compute) -> None:
+    """Do the job of a message, unless another worker has it: messages come late, twice or never.
+
+    ``compute(job, report)`` returns a function that writes the result rows; it is called inside the
+    transaction that ends the job, and only while the job still belongs to this worker.
+    """
+    job = kind._base_manager.filter(pk=pk).first()
+    if job is None or not job.claim(worker_name()):
+        log.info("Nothing to do for the message of job %s.", pk)
+        return
+    with bound_contextvars(job=str(pk), token=job.token):
+        try:
+            _hold(job, compute)
+        except LeaseLost as lost:
+            log.warning("Stopped: %s", lost)
+        except DATABASE_AWAY as error:
+            log.warning("The database went away; the job goes back when its lease ends: %s", error)
+
+
+def worker_name() -> str:
+    """Name this process: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _hold(job: Job, compute: Compute) -> None:
+    with Heart(job) as heart:
+        try:
+            with heart.computing():
+                save = compute(job, heart.report)
+            heart.patiently(lambda: job.succeed(save))
+        except Cancelled:
+            heart.patiently(job.stop)
+        except (LeaseLost, *DATABASE_AWAY):
+            raise
+        except Exception as error:
+            log.exception("The job failed.")
+            code, message = explain(error)
+            heart.patiently(lambda: job.fail(code, message))
+        except BaseException:  # the worker was told to exit
+            job.release()
+            raise
+
+
+def explain(error: Exception) -> tuple[str, str]:
+    """Turn an exception into the code and the sentence that users read."""
+    if isinstance(error, JobFailed):
+        return error.code, error.message
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk_full", (
+            "The server's disk is full, so nothing of this run was kept. "
+            "Start it again when the operator has made space."
+        )
+    if isinstance(error, MemoryError):
+        return "memory", (
+            "The computation needs more memory than the server has. "
+            "Start it again when less is running, or tell the operator."
+        )
+    told = f"{type(error).__name__}: {error}".replace("\0", "")[:500]
+    return "error", (
+        f"The computation stopped with {told.rstrip('.')}. "
+        "The worker's log has the details; start it again once the cause is mended."
+    )
+
+
+class Heart:
+    """Keep a job's lease, and tell the computing thread when to stop.
+
+    ``report`` is the callback of the computation; it only touches memory, and raises Cancelled when
+    the job was cancelled, LeaseLost when it belongs to another worker by now.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._thread = threading.Thread(target=self._run, name=f"heart-{job.pk}", daemon=True)
+        self._computing_thread: int | None = None
+        self._guard = threading.Lock()
+        self._closed = threading.Event()
+        self._progress = self._written = ("starting", 0)
+        self._renewed = time.monotonic()
+        self._stop: type[Exception] | None = None
+        self._stop_since = 0.0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def report(self, phase: str, fraction: float) -> None:
+        """Note where the computation is (``fraction`` of 1); raise when it must stop."""
+        self._progress = (phase, min(99, max(0, int(100 * fraction))))
+        if self._stop:
+            raise self._stop(f"{self._job} was told to stop in: {phase}.")
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Mark the stretch in which the calling thread may be interrupted from outside."""
+        self._computing_thread = threading.get_ident()
+        try:
+            yield
+            if self._stop:
+                raise self._stop(f"{self._job} was told to stop.")
+        finally:
+            with self._guard:
+                _interrupt(self._computing_thread, None)
+                self._computing_thread = None
+
+    def patiently(self, move: Callable[[], None]) -> None:
+        """Make a move of the job, again while the database is away and the lease lasts."""
+        while True:
+            try:
+                return move()
+            except DATABASE_AWAY:
+                connection.close()
+                if self._stop is LeaseLost:
+                    raise
+                time.sleep(BEAT)
+
+    def _run(self) -> None:
+        try:
+            while not self._closed.wait(BEAT) and self._stop is not LeaseLost:
+                self._look()
+                self._insist()
+            while self._computing_thread and not self._closed.wait(BEAT):
+                self._insist()
+        finally:
+            connection.close()
+
+    def _look(self) -> None:
+        """Renew the lease if it is time, write the progress if it moved, and see what is asked."""
+        begun, progress = time.monotonic(), self._progress
+        due = progress != self._written or begun - self._renewed > RENEW
+        try:
+            asked = self._job.beat(*progress) if due else self._job.is_cancel_requested()
+        except LeaseLost:
+            return self._halt(LeaseLost)
+        except DATABASE_AWAY as error:
+            log.warning("No heartbeat, the database is away: %s", error)
+            connection.close()
+            if begun - self._renewed > LEASE.total_seconds():
+                self._halt(LeaseLost)
+            return None
+        if due:
+            self._renewed, self._written = begun, progress
+        if asked:
+            self._halt(Cancelled)
+        return None
+
+    def _halt(self, reason: type[Exception]) -> None:
+        if self._stop is None:
+            self._stop_since = time.monotonic()
+        if self._stop is not LeaseLost:
+            self._stop = reason
+
+    def _insist(self) -> None:
+        """Interrupt a computation that was told to stop and has not reported since."""
+        if self._stop and time.monotonic() - self._stop_since > STUBBORN:
+            with self._guard:
+                if self._computing_thread:
+                    _interrupt(self._computing_thread, self._stop)
+
+
+def _interrupt(thread: int, exception: type[Exception] | None) -> None:
+    """Raise ``exception`` in another thread at its next step in Python; None takes it back."""
+    raised = ctypes.py_object(exception) if exception else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
