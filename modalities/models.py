@@ -173,3 +173,37 @@ class Scene(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Dataset(models.Model):
+    """The data of one tier as built: what the page offers, and how to check the download.
+
+    file: its name in the site's storage; empty for the hidden tier, which has no download.
+    """
+
+    modality = models.ForeignKey(Modality, models.CASCADE, related_name="datasets")
+    tier = models.CharField(max_length=10, choices=TierName.choices)
+    version = models.CharField(max_length=40)
+    file = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField(help_text="in bytes")
+    built_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("modality", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["modality", "tier"],
+                name="dataset_once",
+                violation_error_message="This tier has its data.",
+            ),
+            models.CheckConstraint(
+                condition=Q(tier__in=TierName.values)
+                & (Q(tier=TierName.HIDDEN, file="") | (~Q(tier=TierName.HIDDEN) & ~Q(file=""))),
+                name="dataset_hidden_has_no_file",
+                violation_error_message="The hidden tier has no download; the others have one.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.modality} {self.tier} {self.version}"
