@@ -10,6 +10,7 @@ from collections.abc import Callable
 import structlog
 from celery import current_app
 from django.core.cache import cache
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -46,7 +47,8 @@ def check_broker() -> None:
 
 
 def check_storage() -> None:
-    default_storage.exists("readyz")
+    """Write a file and delete it, so that a full or read-only disk is found."""
+    default_storage.delete(default_storage.save("readyz", ContentFile(b"ok")))
 
 
 def check_worker() -> None:

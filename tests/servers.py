@@ -1,0 +1,83 @@
+"""Real servers that tests start for themselves: on a free port, in a folder that goes away."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .needs import needs
+
+HOST = "127.0.0.1"
+PATIENCE = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until something listens on ``port``; fail when its process has ended."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise RuntimeError(f"{process.args} does not listen on port {port}.")
+
+
+@contextmanager
+def started(command: list[str], port: int, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, **options)
+    try:
+        wait_for(port, process)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[str]:
+    """Run Redis without persistence; give its URL."""
+    port = free_port()
+    command = [needs("redis-server"), "--port", str(port), "--bind", HOST, "--save", ""]
+    with started([*command, "--dir", str(folder)], port):
+        yield f"redis://{HOST}:{port}/0"
+
+
+def postgres_program(name: str) -> str:
+    """Return PostgreSQL's program ``name``; Debian keeps them out of PATH."""
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(installed[-1]) if installed else needs(name, "postgresql")
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Run PostgreSQL with an empty database ``pwm``; give its URL.
+
+    It refuses to run as root, so that root hands it to the user ``nobody``.
+    """
+    initdb, server = postgres_program("initdb"), postgres_program("postgres")
+    as_user: dict[str, object] = {"cwd": folder, "env": {"LC_ALL": "C", "PATH": os.environ["PATH"]}}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        as_user |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    data, port = folder / "data", free_port()
+    quiet = {"check": True, "stdout": subprocess.DEVNULL}
+    subprocess.run([initdb, "-D", str(data), "-U", "pwm", "-A", "trust"], **quiet, **as_user)
+    command = [server, "-D", str(data), "-p", str(port), "-h", HOST, "-k", str(folder)]
+    with started(command, port, **as_user):
+        create = [shutil.which("createdb") or postgres_program("createdb"), "-h", HOST]
+        subprocess.run([*create, "-p", str(port), "-U", "pwm", "pwm"], **quiet, **as_user)
+        yield f"postgresql://pwm@{HOST}:{port}/pwm"

@@ -1,0 +1,105 @@
+"""Settings refuse what they cannot use, in a sentence, and keep what they make."""
+
+import os
+import secrets
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from pwmsite import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+STRONG = {"PWM_SECRET_KEY": secrets.token_urlsafe(48), "PWM_DATA_KEY": secrets.token_urlsafe(48)}
+PRODUCTION = {"PWM_DEBUG": "0", "PWM_ALLOWED_HOSTS": "pwm.example.org", **STRONG}
+
+
+def manage(*arguments: str, var: Path, **given: str) -> subprocess.CompletedProcess[str]:
+    """Run manage.py in a process of its own, with these variables and no other of PWM's."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST_"))}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=inherited | {"PWM_VAR": str(var)} | given,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_check_deploy_is_clean_in_production(tmp_path: Path) -> None:
+    done = manage("check", "--deploy", "--fail-level", "INFO", var=tmp_path, **PRODUCTION)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("missing", ["PWM_SECRET_KEY", "PWM_DATA_KEY", "PWM_ALLOWED_HOSTS"])
+def test_production_asks_for_what_is_missing_in_one_sentence(tmp_path: Path, missing: str) -> None:
+    given = {name: value for name, value in PRODUCTION.items() if name != missing}
+    done = manage("check", var=tmp_path, **given)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"manage.py: {missing} is not set")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_weak_key_is_refused(tmp_path: Path) -> None:
+    done = manage("check", var=tmp_path, **PRODUCTION | {"PWM_SECRET_KEY": "a" * 60})
+    assert "PWM_SECRET_KEY is too weak" in done.stderr
+
+
+def test_home_makes_its_keys_once_and_keeps_them_to_itself(tmp_path: Path) -> None:
+    show = (
+        "shell",
+        "--no-imports",
+        "-c",
+        "from django.conf import settings as s; print(s.DATA_KEY)",
+    )
+    first, second = (manage(*show, var=tmp_path).stdout for _ in range(2))
+    assert len(first.strip()) > 50
+    assert first == second
+    for name in ("secret_key", "data_key"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_a_state_folder_that_cannot_be_made_is_named() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"/proc/pwm cannot be made .* PWM_VAR\."):
+        environment.state_folder(Path("/proc/pwm"))
+
+
+def test_sqlite_waits_for_other_writers_and_keeps_a_log_ahead(tmp_path: Path) -> None:
+    pragmas = "; ".join(
+        f"print(c.execute('PRAGMA {name}').fetchone()[0])"
+        for name in ("journal_mode", "foreign_keys", "busy_timeout")
+    )
+    show = f"from django.db import connection; c = connection.cursor(); {pragmas}"
+    done = manage("shell", "--no-imports", "-c", show, var=tmp_path)
+    assert done.stdout.split() == ["wal", "1", "20000"], done.stderr
+
+
+def test_postgresql_is_taken_by_its_url() -> None:
+    settings = environment.database("postgresql://pwm:secret@db.example.org/pwm")
+    assert settings["ENGINE"] == "django.db.backends.postgresql"
+    assert settings["HOST"] == "db.example.org"
+
+
+@pytest.mark.parametrize(
+    ("read", "url", "named"),
+    [
+        (environment.database, "mysql://host/pwm", "PWM_DATABASE_URL"),
+        (lambda url: environment.broker(url, Path()), "sqs://", "PWM_BROKER_URL"),
+        (environment.cache, "memcache://host", "PWM_CACHE_URL"),
+        (environment.storage, "s3://", "PWM_STORAGE"),
+        (environment.storage, "s3://bucket?zone=1", "PWM_STORAGE"),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_name(read, url: str, named: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=named):
+        read(url)
+
+
+def test_s3_takes_bucket_prefix_and_endpoint() -> None:
+    options = environment.storage("s3://pictures/pwm/?endpoint=http://127.0.0.1:9000")["OPTIONS"]
+    assert options["bucket_name"] == "pictures"
+    assert options["location"] == "pwm"
+    assert options["endpoint_url"] == "http://127.0.0.1:9000"
