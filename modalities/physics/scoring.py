@@ -1,8 +1,9 @@
 """Score formulas, all of them. Every page, board and scorer calls these.
 
 The standard board knows the forward model. The challenge does not, so that it also pays for data
-consistency. The source pages leave the challenge's PSNR normalisation undefined; (PSNR − 10)/40 is
-the simple choice that leaves each of their 39 tier rows a consistency within [0, 1].
+consistency. The source pages leave the challenge's PSNR normalisation undefined; (PSNR − 10)/40
+leaves each of their 39 tier rows a consistency between 0.75 and 0.95, see
+docs/decisions/psnr-norm.md.
 """
 
 from __future__ import annotations

@@ -95,6 +95,35 @@ def test_tier_score_leaves_a_consistency_between_zero_and_one(
     assert 0.0 <= implied_consistency(cell["score"], cell["psnr"], cell["ssim"]) <= 1.0
 
 
+def whole_hundredths(start: float, width: float) -> list[float]:
+    """List the consistencies that PSNR_norm = (PSNR − start)/width implies, where they are whole.
+
+    Whole means within 0.0026 of a multiple of 0.01: the score is printed to ±0.0005, and a fifth of
+    it is the consistency.
+    """
+    implied = [
+        (cell["score"] - 0.4 * min(1, max(0, (cell["psnr"] - start) / width)) - 0.4 * cell["ssim"])
+        / 0.2
+        for _, row in EVERY_CHALLENGE
+        for cell in (row[tier] for tier in TIERS)
+    ]
+    return [c for c in implied if abs(c - round(c, 2)) < 0.0026]
+
+
+def test_only_a_width_of_40_db_makes_every_implied_consistency_whole_hundredths() -> None:
+    """See docs/decisions/psnr-norm.md: the width follows from the figures, the start does not."""
+    assert len(whole_hundredths(10, 40)) == 39
+    others = [w for w in range(20, 61) if w != 40]
+    assert max(len(whole_hundredths(a, w)) for a in range(21) for w in others) <= 29
+
+
+@pytest.mark.parametrize(("start", "fits"), [(0, True), (10, True), (12, False), (15, False)])
+def test_start_of_the_norm_may_be_10_db_but_not_12(start: float, fits: bool) -> None:
+    implied = whole_hundredths(start, 40)
+    assert (max(implied) <= 1.0) == fits
+    assert min(implied) >= 0.0
+
+
 @pytest.mark.parametrize("board", ["standard", "challenge"])
 @pytest.mark.parametrize("key", sorted(PUBLISHED))
 def test_ranks_and_medals_follow_the_scores(key: str, board: str) -> None:
