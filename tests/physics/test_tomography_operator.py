@@ -1,0 +1,178 @@
+"""The tilt series: geometry, closed forms, and the order of its steps."""
+
+import numpy as np
+import pytest
+
+from modalities import physics
+from modalities.physics.operator import Chain
+from modalities.physics.primitives import PRIMITIVES
+from modalities.physics.primitives.footprint import centres, projection, shadow_cdf
+from modalities.physics.primitives.image_rotation import ImageRotation
+from modalities.physics.primitives.parallel import Parallel, StripProjection, TiltSeries
+from modalities.physics.primitives.resample import refine, shift_matrices
+from modalities.physics.primitives.tilt import Tilt, tilt_angles
+
+SHAPE = (8, 24, 12)
+TILT = {"first": -60.0, "step": 7.0, "views": 17}
+PROBE = {"first": -60.0, "step": 7.0, "convergence_angle": 20.0, "field_factor": 32.0}
+BEAM = {"scattering": 0.1}
+
+
+def series(shape=SHAPE, gradient=0.0, **tilt):
+    args = [TILT | tilt, PROBE | {"defocus_gradient": gradient}, BEAM]
+    return TiltSeries(shape, args)
+
+
+def ellipsoid(shape, centre, radii, oversample=4):
+    """Sample an ellipsoid of density 1 by the share of each voxel that it fills."""
+    n = oversample
+    offsets = (np.arange(n) - (n - 1) / 2) / n
+    total = np.zeros(shape)
+    for o in np.stack(np.meshgrid(offsets, offsets, offsets), -1).reshape(-1, 3):
+        grids = np.meshgrid(*(centres(s) + d for s, d in zip(shape, o, strict=True)), indexing="ij")
+        r2 = sum(((g - c) / r) ** 2 for g, c, r in zip(grids, centre, radii, strict=True))
+        total += r2 <= 1
+    return total / n**3
+
+
+def chord(theta, u, v, centre, radii):
+    """Integrate an ellipsoid of density 1 along the beam at tilt ``theta``: the closed form."""
+    (z0, x0, y0), (a, b, c) = centre, radii
+    cos, sin = np.cos(theta), np.sin(theta)
+    width2 = (b * cos) ** 2 + (a * sin) ** 2
+    du = u - x0 * cos - z0 * sin
+    inside = 1 - du**2 / width2 - (v - y0) ** 2 / c**2
+    return 2 * a * b / np.sqrt(width2) * np.sqrt(np.maximum(inside, 0))
+
+
+@pytest.mark.parametrize("degrees", [-60, -33, 0, 14, 45, 60])
+def test_projection_of_an_ellipsoid_is_its_closed_form(degrees):
+    shape, centre, radii = (36, 96, 40), (3.0, -12.0, 4.0), (11.0, 20.0, 13.0)
+    H = StripProjection(shape, [np.deg2rad(degrees)])
+    got = H(ellipsoid(shape, centre, radii))[0]
+    u, v = np.meshgrid(centres(96), centres(40), indexing="ij")
+    within = (np.arange(8) - 3.5) / 8  # a bin reads the mean over its width
+    lines = [
+        chord(np.deg2rad(degrees), u + a, v + b, centre, radii) for a in within for b in within
+    ]
+    expected = np.mean(lines, axis=0)
+    assert np.linalg.norm(got - expected) < 0.02 * np.linalg.norm(expected)
+    assert got.sum() == pytest.approx(4 / 3 * np.pi * np.prod(radii), rel=2e-3)
+
+
+def test_a_voxel_above_the_middle_moves_towards_positive_u_at_positive_tilt():
+    x = np.zeros((9, 33, 3))
+    x[8, 16, 1] = 1.0  # z = +4
+    u = centres(33)
+    profile = StripProjection(x.shape, [np.deg2rad(30.0)])(x)[0, :, 1]
+    assert u @ profile == pytest.approx(4 * np.sin(np.deg2rad(30)), abs=1e-12)
+
+
+def test_the_shadow_of_a_square_is_a_trapezoid():
+    cos, sin = np.cos(0.4), np.sin(0.4)
+    t = np.linspace(-1, 1, 2001)
+    density = np.gradient(shadow_cdf(t, np.full(t.shape, cos), np.full(t.shape, sin)), t)
+    plateau, foot = (cos - sin) / 2, (cos + sin) / 2
+    height = 1 / cos
+    expected = np.clip(height * (foot - np.abs(t)) / (foot - plateau), 0, height)
+    assert np.abs(density - expected).max() < 3e-3
+
+
+def test_the_shadow_at_zero_tilt_is_a_box():
+    t = np.array([-0.5, -0.25, 0.0, 0.25, 0.5])
+    cdf = shadow_cdf(t, np.ones(5), np.zeros(5))
+    assert cdf == pytest.approx(t + 0.5, abs=1e-6)
+
+
+def test_every_voxel_is_counted_once_in_every_view():
+    inner = np.zeros((8, 24))
+    inner[:, 8:16] = 1.0
+    forward, _ = projection(8, 24, tuple(np.deg2rad(tilt_angles(-60, 7, 17))), False)
+    views = (forward @ inner.ravel()).reshape(17, 24)
+    assert views.sum(axis=1) == pytest.approx(inner.sum())
+
+
+def test_odd_views_alone_carry_the_backlash():
+    assert tilt_angles(-60, 2, 4, 0.5) == pytest.approx([-60, -57.5, -56, -53.5])
+
+
+@pytest.mark.parametrize("mismatch", [{}, {"backlash": 0.6, "axis": 0.8, "gradient": -14.0}])
+def test_the_fused_series_equals_its_three_steps(mismatch):
+    rng = np.random.default_rng(0)
+    fused = series(**mismatch)
+    tilt = Tilt(SHAPE, **fused.args[0])
+    probe = PRIMITIVES["propagate"]["depth_of_field"](tilt.out_shape, **fused.args[1])
+    steps = Chain([tilt, probe, Parallel(probe.out_shape, **BEAM)])
+    x = rng.random(SHAPE)
+    assert np.abs(steps(x) - fused(x)).max() < 1e-12
+    y = rng.random(fused.out_shape)
+    assert np.abs(steps.H(y) - fused.H(y)).max() < 1e-12
+
+
+def test_turning_the_image_plane_moves_a_point_from_u_towards_v():
+    u, v = np.meshgrid(centres(64), centres(64), indexing="ij")
+    blob = np.exp(-((u - 20) ** 2 + v**2) / 8)
+    turned = ImageRotation((64, 64), 3.0)(blob)
+    centroid = [(c * turned).sum() / turned.sum() for c in (u, v)]
+    angle = np.deg2rad(3.0)
+    assert centroid == pytest.approx([20 * np.cos(angle), 20 * np.sin(angle)], abs=2e-3)
+
+
+def test_a_shift_does_not_wrap_round():
+    line = np.zeros(32)
+    line[29:] = 1.0
+    moved = shift_matrices(32, np.array([8.0]), float)[0] @ line
+    assert np.abs(moved).max() < 1e-12
+
+
+def test_blur_has_the_modelled_variance():
+    H = PRIMITIVES["propagate"]["depth_of_field"]((17, 128, 64), **PROBE, defocus_gradient=9.0)
+    t, i = 0, 110
+    point = np.zeros(H.out_shape)
+    point[t, i, 32] = 1.0
+    read = H.H(point)[t]  # the probe at (u, v): the row of the operator
+    u, v = np.meshgrid(np.arange(128) - i, np.arange(64) - 32, indexing="ij")
+    slope = np.tan(np.deg2rad(-60)) + 32 * 9.0 / 1000
+    expected = 0.25 + (0.010 * (i - 63.5) * slope) ** 2
+    assert [(read * u**2).sum(), (read * v**2).sum()] == pytest.approx([expected] * 2, rel=0.01)
+
+
+def test_a_uniform_image_stays_uniform_under_blur():
+    H = PRIMITIVES["propagate"]["depth_of_field"]((17, 64, 32), **PROBE)
+    middle = H(np.ones(H.in_shape))[:, 20:44, 10:22]
+    assert middle == pytest.approx(np.ones(middle.shape), abs=0.02)
+
+
+def test_refining_goes_through_the_samples_of_a_wave():
+    i = np.arange(16)
+    fine = refine(np.cos(2 * np.pi * 3 * i / 16), 2)
+    j = (np.arange(32) - 0.5) / 2
+    assert fine == pytest.approx(np.cos(2 * np.pi * 3 * j / 16))
+
+
+def test_data_are_not_made_by_the_operator_that_reconstructs_them():
+    spec = physics.load("electron_tomography")
+    H = series((16, 32, 16), views=3, step=60.0)
+    x = np.random.default_rng(1).random(H.in_shape)
+    x[:4] = x[-4:] = 0
+    x[:, :4] = x[:, -4:] = 0
+    smooth = np.clip(x, 0.2, 0.8)
+    coarse, fine = H(smooth), H.truth()(smooth)
+    assert fine.shape == coarse.shape
+    assert 1e-3 < np.linalg.norm(fine - coarse) / np.linalg.norm(fine) < 0.1
+    assert spec.chain[0].args["first"] == spec.chain[1].args["first"]
+    assert spec.chain[0].args["step"] == spec.chain[1].args["step"]
+
+
+def test_a_smooth_object_gives_the_same_data_on_both_grids():
+    H = series((24, 48, 24), views=17)
+    z, x, y = np.meshgrid(centres(24), centres(48), centres(24), indexing="ij")
+    blob = np.exp(-((z / 3.5) ** 2 + (x / 6) ** 2 + (y / 3.5) ** 2) / 2)
+    coarse, fine = H(blob), H.truth()(blob)
+    assert np.linalg.norm(coarse - fine) < 0.02 * np.linalg.norm(fine)
+
+
+def test_single_precision_stays_single():
+    H = series(axis=0.3)
+    assert H(np.ones(SHAPE, np.float32)).dtype == np.float32
+    assert H.H(np.ones(H.out_shape, np.float32)).dtype == np.float32
