@@ -12,7 +12,7 @@ from dataclasses import dataclass
 Report = Callable[[str, float], None]
 
 
-class Cancelled(Exception):  # noqa: N818 - an outcome, not an error
+class Cancelled(Exception):
     """The work was asked to stop; raised by a report, never caught by physics."""
 
 
