@@ -141,7 +141,7 @@ def storage(where: str) -> dict[str, Any]:
     """
     if not where.startswith("s3:"):
         return {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "BACKEND": "modalities.storage.WholeFileStorage",
             "OPTIONS": {"location": where},
         }
     parts = urlsplit(where)

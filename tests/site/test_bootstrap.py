@@ -1,0 +1,147 @@
+"""Whatever stands in the way of the first start is told in one sentence that says what to do."""
+
+import ast
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pwmsite import bootstrap
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def clone() -> Iterator[Path]:
+    """Return a folder with what the first start needs, and nothing installed."""
+    with tempfile.TemporaryDirectory(prefix="pwm") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "pwmsite").mkdir()
+        shutil.copy(ROOT / "pwmsite/bootstrap.py", folder / "pwmsite")
+        for lock in ("requirements.lock", "requirements-dev.lock"):
+            (folder / lock).write_text("no-such-package==1 --hash=sha256:" + "0" * 64 + "\n")
+        yield folder
+
+
+def start(
+    folder: Path, command: str = "run", **options: object
+) -> subprocess.CompletedProcess[str]:
+    given = options.pop("env", {})
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PIP_"))}
+    return subprocess.run(
+        [sys.executable, "pwmsite/bootstrap.py", command],
+        cwd=folder,
+        env=inherited | {"PORT": "0"} | given,
+        capture_output=True,
+        text=True,
+        **options,
+    )
+
+
+def refusal(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def test_a_taken_port_is_told_before_anything_is_installed(clone: Path, taken_port: int) -> None:
+    said = refusal(start(clone, env={"PORT": str(taken_port)}))
+    assert f"Port {taken_port} is taken" in said
+    assert f"make run PORT={taken_port + 1}" in said
+    assert not (clone / ".venv").exists()
+
+
+@pytest.mark.parametrize("port", ["http", "70000", "-1"])
+def test_a_port_that_is_none_is_told(clone: Path, port: str) -> None:
+    assert f"PORT={port} is no port" in refusal(start(clone, env={"PORT": port}))
+
+
+def test_a_read_only_folder_is_told(clone: Path) -> None:
+    # Root may write anywhere, so it becomes somebody else once all is imported.
+    become = "os.setuid(65534)" if os.geteuid() == 0 else ""
+    program = "import os, sys; sys.path[0] = 'pwmsite'; import bootstrap; "
+    program += f"{become}; sys.argv = ['', 'run']; sys.exit(bootstrap.main())"
+    clone.chmod(0o555)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=clone, capture_output=True, text=True
+    )
+    clone.chmod(0o755)
+    assert f"The folder {clone} cannot be written" in refusal(done)
+    assert "clone PWM into a folder of your own" in done.stderr
+
+
+def test_a_missing_venv_module_is_told(clone: Path, tmp_path: Path) -> None:
+    """As on Debian without python3-venv: ``venv`` is there and ``ensurepip`` is not."""
+    (tmp_path / "ensurepip.py").write_text("raise ModuleNotFoundError(name='ensurepip')")
+    said = refusal(start(clone, env={"PYTHONPATH": str(tmp_path)}))
+    assert "ensurepip is missing" in said
+    assert re.search(r"apt install python3\.\d+-venv", said)
+
+
+def test_an_index_that_cannot_be_reached_is_told(clone: Path) -> None:
+    no_network = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "0"}
+    said = refusal(start(clone, env=no_network | {"PIP_CONFIG_FILE": os.devnull}))
+    assert "see that the package index can be reached" in said
+    assert not (clone / ".venv" / "installed.json").exists()
+
+
+def test_an_old_python_is_told() -> None:
+    with pytest.raises(
+        bootstrap.CannotStart, match=r"needs Python 3\.11 .* this is Python 3\.9\.2"
+    ):
+        bootstrap.check_python((3, 9, 2))
+
+
+def test_an_old_python_can_read_the_file_that_tells_it() -> None:
+    ast.parse((ROOT / "pwmsite/bootstrap.py").read_text(), feature_version=(3, 7))
+
+
+def test_the_first_start_imports_the_standard_library_only() -> None:
+    tree = ast.parse((ROOT / "pwmsite/bootstrap.py").read_text())
+    modules = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        )
+    }
+    assert modules <= sys.stdlib_module_names
+
+
+def test_packages_are_installed_again_only_when_the_lock_changes(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "ROOT", clone)
+    monkeypatch.setattr(bootstrap, "INSTALLED", clone / "installed.json")
+    assert not bootstrap.is_installed("requirements.lock")
+    bootstrap.remember("requirements-dev.lock")
+    assert bootstrap.is_installed("requirements-dev.lock")
+    assert bootstrap.is_installed("requirements.lock")
+    with (clone / "requirements.lock").open("a") as lock:
+        lock.write("another==2\n")
+    assert not bootstrap.is_installed("requirements.lock")
+
+
+def pins(lock: str) -> set[str]:
+    return set(re.findall(r"^[a-z][\w.-]*==\S+", (ROOT / lock).read_text(), re.MULTILINE))
+
+
+def test_developers_get_the_versions_that_users_get() -> None:
+    assert pins("requirements.lock") <= pins("requirements-dev.lock")
