@@ -12,6 +12,7 @@
 from . import scenarios
 from .build import Forward, forward
 from .calibrate import CALIBRATE, calibrate
+from .catalogue import keys, load, parse
 from .methods import METHODS, Method, reconstruct
 from .metrics import METRICS_VERSION, consistency, psnr, ssim
 from .noise import measure, noise_of
@@ -20,7 +21,7 @@ from .phantoms import PHANTOMS, scene
 from .primitives import PRIMITIVES
 from .progress import Cancelled, Part, Report, silent
 from .scoring import overall_score, standard_score, tier_score
-from .spec import TIERS, Mismatch, Scene, Spec, SpecError, Step, keys, load, parse, tier_range
+from .spec import TIERS, Mismatch, Scene, Spec, SpecError, Step, tier_range
 
 __all__ = [
     "CALIBRATE",

@@ -25,6 +25,12 @@ class Forward(Chain):
         self.mismatch = mismatch
         self._names = names
 
+    def describe(self) -> str:
+        """Say what the operator sees and believes, then one line per step."""
+        grid = f"{self.spec.key}: {self.spec.shape} samples of {self.spec.pixel:g} {self.spec.unit}"
+        errors = [f"{m.name} {self.mismatch[m.name]:g} {m.unit}" for m in self.spec.mismatches]
+        return f"{grid}; {', '.join(errors)}\n{super().describe()}"
+
     def step(self, name: str) -> Operator:
         """Give the operator that performs the step which the catalogue calls ``name``."""
         self.spec.step(name)

@@ -12,11 +12,8 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
-
-CATALOGUE = Path(__file__).resolve().parent.parent / "catalogue"
 
 # The tiers' ranges are multiples of the perturbed value: (lowest, highest) of Δθ / Δθ_perturbed.
 TIER_SPAN = {"public": (-1.0, 2.0), "dev": (-1.2, 1.8), "hidden": (-0.7, 2.3)}
@@ -108,39 +105,29 @@ class Spec:
         )
 
 
-def keys() -> list[str]:
-    """List the modalities of the catalogue."""
-    return sorted(path.stem for path in CATALOGUE.glob("*.toml"))
+def read(text: str, filename: str) -> Spec:
+    """Turn the text of a catalogue file into a Spec; raise SpecError naming file and field.
 
-
-@lru_cache(maxsize=64)
-def load(key: str) -> Spec:
-    """Read ``catalogue/<key>.toml``; raise SpecError if there is none or it is wrong."""
-    if key not in keys():
-        raise SpecError(f"There is no modality '{key}'; the catalogue has {', '.join(keys())}.")
-    return parse((CATALOGUE / f"{key}.toml").read_text(encoding="utf-8"), f"{key}.toml")
-
-
-def parse(text: str, filename: str) -> Spec:
-    """Turn the text of a catalogue file into a Spec; raise SpecError naming file and field."""
+    This checks what can be seen from the tables alone; ``catalogue.parse`` builds the chain too.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{filename}: not valid TOML: {error}.") from error
-    read = _Reader(filename)
-    obj = read.table(data, "object")
+    take = _Reader(filename)
+    obj = take.table(data, "object")
     spec = Spec(
-        key=read.text(data, "key", filename),
-        shape=tuple(read.integers(obj, "shape", "object")),
-        axes=tuple(read.texts(obj, "axes", "object")),
-        pixel=read.number(obj, "pixel", "object"),
-        unit=read.text(obj, "unit", "object"),
-        chain=tuple(_step(read, row, i) for i, row in enumerate(read.rows(data, "chain"))),
-        mismatches=tuple(_mismatch(read, r, i) for i, r in enumerate(read.rows(data, "mismatch"))),
-        scenes=tuple(_scene(read, row, i) for i, row in enumerate(read.rows(data, "scene"))),
-        gallery_method=read.text(read.table(data, "gallery"), "method", "gallery"),
+        key=take.text(data, "key", filename),
+        shape=tuple(take.integers(obj, "shape", "object")),
+        axes=tuple(take.texts(obj, "axes", "object")),
+        pixel=take.number(obj, "pixel", "object"),
+        unit=take.text(obj, "unit", "object"),
+        chain=tuple(_step(take, row, i) for i, row in enumerate(take.rows(data, "chain"))),
+        mismatches=tuple(_mismatch(take, r, i) for i, r in enumerate(take.rows(data, "mismatch"))),
+        scenes=tuple(_scene(take, row, i) for i, row in enumerate(take.rows(data, "scene"))),
+        gallery_method=take.text(take.table(data, "gallery"), "method", "gallery"),
     )
-    _check(spec, read)
+    _check(spec, take)
     return spec
 
 
@@ -154,60 +141,63 @@ def tier_range(spec: Spec, name: str, tier: str) -> tuple[float, float]:
     return ends[0], ends[1]
 
 
-def _step(read: _Reader, row: Mapping[str, Any], i: int) -> Step:
+def _step(take: _Reader, row: Mapping[str, Any], i: int) -> Step:
     where = f"chain[{i}]"
-    read.only(row, where, {"name", "primitive", "model", "label", "description", "args"})
-    primitive = read.text(row, "primitive", where)
+    take.only(row, where, {"name", "primitive", "model", "label", "description", "args"})
+    primitive = take.text(row, "primitive", where)
     return Step(
         name=row.get("name", primitive),
         primitive=primitive,
-        model=read.text(row, "model", where),
-        label=read.text(row, "label", where),
-        description=read.text(row, "description", where),
-        args=read.table(row, "args", where),
+        model=take.text(row, "model", where),
+        label=take.text(row, "label", where),
+        description=take.text(row, "description", where),
+        args=take.table(row, "args", where),
     )
 
 
-def _mismatch(read: _Reader, row: Mapping[str, Any], i: int) -> Mismatch:
+def _mismatch(take: _Reader, row: Mapping[str, Any], i: int) -> Mismatch:
     where = f"mismatch[{i}]"
     fields = {"name", "symbol", "acts_on", "description", "unit", "nominal", "perturbed"}
-    read.only(row, where, fields)
-    step, _, argument = read.text(row, "acts_on", where).partition(".")
+    take.only(row, where, fields)
+    step, _, argument = take.text(row, "acts_on", where).partition(".")
     return Mismatch(
         step=step,
         argument=argument,
-        nominal=read.number(row, "nominal", where),
-        perturbed=read.number(row, "perturbed", where),
-        **{k: read.text(row, k, where) for k in ("name", "symbol", "description", "unit")},
+        nominal=take.number(row, "nominal", where),
+        perturbed=take.number(row, "perturbed", where),
+        **{k: take.text(row, k, where) for k in ("name", "symbol", "description", "unit")},
     )
 
 
-def _scene(read: _Reader, row: Mapping[str, Any], i: int) -> Scene:
+def _scene(take: _Reader, row: Mapping[str, Any], i: int) -> Scene:
     where = f"scene[{i}]"
-    read.only(row, where, {"phantom", "name", "description"})
-    return Scene(**{k: read.text(row, k, where) for k in ("phantom", "name", "description")})
+    take.only(row, where, {"phantom", "name", "description"})
+    return Scene(**{k: take.text(row, k, where) for k in ("phantom", "name", "description")})
 
 
-def _check(spec: Spec, read: _Reader) -> None:
+def _check(spec: Spec, take: _Reader) -> None:
     """Hold the rules that span several tables."""
-    if spec.key != Path(read.filename).stem:
-        read.fail("key", f"the file's own name, '{Path(read.filename).stem}'", spec.key)
+    if spec.key != Path(take.filename).stem:
+        take.fail("key", f"the file's own name, '{Path(take.filename).stem}'", spec.key)
     if len(spec.shape) != len(spec.axes):
-        read.fail("object.axes", f"{len(spec.shape)} names, one per axis", spec.axes)
+        take.fail("object.axes", f"{len(spec.shape)} names, one per axis", spec.axes)
     for name, values in (
         ("chain", [s.name for s in spec.chain]),
         ("mismatch", [m.name for m in spec.mismatches]),
     ):
         if twice := sorted({v for v in values if values.count(v) > 1}):
-            read.fail(f"{name}.name", "each name once", ", ".join(twice))
+            take.fail(f"{name}.name", "each name once", ", ".join(twice))
     steps = {s.name: s for s in spec.chain}
     for m in spec.mismatches:
         if m.step not in steps or m.argument not in steps[m.step].args:
             raise SpecError(
-                f"{read.filename}: {m.name} acts on {m.acts_on}, which the chain lacks."
+                f"{take.filename}: {m.name} acts on {m.acts_on}, which the chain lacks."
             )
+        value = steps[m.step].args[m.argument]
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            take.fail(f"chain {m.acts_on}", f"a number, for {m.name} is added to it", value)
         if m.perturbed == m.nominal:
-            read.fail(f"{m.name}.perturbed", "a value that differs from the nominal", m.perturbed)
+            take.fail(f"{m.name}.perturbed", "a value that differs from the nominal", m.perturbed)
 
 
 class _Reader:

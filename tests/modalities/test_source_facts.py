@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from modalities.physics.spec import CATALOGUE, load, tier_range
+from modalities.physics.catalogue import CATALOGUE, load
+from modalities.physics.spec import tier_range
 
 KEYS = ("stem", "electron_tomography")
 
