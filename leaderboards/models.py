@@ -132,6 +132,9 @@ class Method(models.Model):
     licence = models.CharField(max_length=60, blank=True)
     checkpoint = models.CharField(max_length=20, choices=Checkpoint.choices)
     physics_name = models.CharField(max_length=60, blank=True, editable=False)
+    is_ours = models.BooleanField(
+        default=False, editable=False, help_text="Described by the physics; no source reports it."
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="methods"
     )
@@ -241,6 +244,9 @@ class Entry(models.Model):
     score_high = models.FloatField(null=True, blank=True)
     rank_low = models.PositiveIntegerField(null=True, blank=True)
     rank_high = models.PositiveIntegerField(null=True, blank=True)
+    is_above_oracle = models.BooleanField(
+        default=False, help_text="Its public score exceeds what the true operator allows."
+    )
 
     submitted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="entries"
@@ -405,3 +411,12 @@ class TierScore(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entry.name}, {self.get_tier_display()}: {self.score:.3f}"
+
+
+from .submission import (  # noqa: E402, F401 - Django finds an app's models here
+    Calibration,
+    Evaluation,
+    EvaluationEvent,
+    Submission,
+    SubmissionEvent,
+)

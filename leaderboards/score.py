@@ -43,6 +43,10 @@ class TierResult:
     scenes: tuple[SceneScore, ...]
     metrics_version: int
 
+    def as_json(self) -> dict[str, Any]:
+        """Give all of it as JSON data."""
+        return asdict(self)
+
     def scene_rows(self) -> list[dict[str, Any]]:
         """Give the scenes as JSON data."""
         return [asdict(scene) for scene in self.scenes]

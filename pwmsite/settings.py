@@ -11,6 +11,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
 
 from pwmsite import environment, logs
 
@@ -109,11 +110,14 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Objects and true mismatch of the tiers: for the scorer alone, never under MEDIA or STATIC.
 TRUTH_DIR = Path(env("PWM_TRUTH", default=str(VAR_DIR / "truth")))
 MEDIA_URL = "/media/"
+PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=10)
 MEDIA_ROOT = VAR_DIR / "media"
 # Names with a hash, compressed once, where `collectstatic` has run; the plain files elsewhere.
 _collected = (STATIC_ROOT / "staticfiles.json").exists() and not DEBUG
 STORAGES = {
     "default": environment.storage(env("PWM_STORAGE", default=str(MEDIA_ROOT))),
+    # Uploads, for their owner and the scorer: no URL leads here.
+    "private": environment.storage(env("PWM_PRIVATE_STORAGE", default=str(VAR_DIR / "private"))),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if _collected or PRODUCTION
@@ -193,12 +197,18 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "gallery"
+# A worker that is not told otherwise (-Q) serves all three.
+CELERY_TASK_QUEUES = [Queue(name) for name in ("gallery", "scoring", "hidden")]
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CONCURRENCY = env.int("PWM_WORKERS", default=len(os.sched_getaffinity(0)))
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
 CELERY_TIMEZONE = "UTC"
+# A job whose worker is silent for so long goes back to the queue.
+PWM_LEASE_SECONDS = env.float("PWM_LEASE_SECONDS", default=30.0)
+# May visitors who are not logged in start a gallery run? On one's own machine they may.
+PWM_OPEN_COMPUTE = env.bool("PWM_OPEN_COMPUTE", default=not PRODUCTION)
 
 # ---------------------------------------------------------------- mail and logs
 globals().update(env.email_url("PWM_EMAIL_URL", default="consolemail://"))

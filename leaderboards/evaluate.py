@@ -1,0 +1,251 @@
+"""Run the site's own baselines: on every tier and on the standard benchmark.
+
+A baseline is a method of the physics with an operator built from the nominal spec, from a blind
+calibration ("+ gradient"), from the middle of the ranges, or from the truth (the oracle). The last
+two, and the nominal run of the modality's best method, are rows to compare with: never ranked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.db import IntegrityError, transaction
+
+from leaderboards.models import Checkpoint, Entry, Family, Method, Reference, ScoreTier, Trust
+from leaderboards.record import record
+from leaderboards.score import SceneScore, TierResult, score_tier, summary
+from leaderboards.submission import Calibration, Evaluation, Variant
+from modalities import datasets, physics
+from modalities.models import Modality
+from modalities.physics import Array, Report, Spec
+from modalities.physics.progress import Part
+from modalities.work import JobFailed
+
+SUFFIX = {
+    Variant.NOMINAL: "",
+    Variant.GRADIENT: " + gradient",
+    Variant.MIDDLE: ", middle of the range",
+    Variant.ORACLE: ", oracle",
+}
+REFERENCE = {
+    Variant.NOMINAL: Reference.NOMINAL,
+    Variant.MIDDLE: Reference.MIDDLE,
+    Variant.ORACLE: Reference.ORACLE,
+}
+
+
+@lru_cache(maxsize=1)
+def program_sha256() -> str:
+    """Hash the physics code: the program that a baseline is."""
+    folder = Path(physics.__file__).parent
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def environment_sha256() -> str:
+    """Hash what the program runs in: Python, machine, and every installed package's version."""
+    packages = sorted({f"{d.metadata['Name']}=={d.version}" for d in distributions()})
+    text = json.dumps([platform.python_version(), platform.machine(), packages])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def inputs_of(spec: Spec, tier: str) -> str:
+    """Name the data and the code of an evaluation."""
+    data = "standard" if tier == ScoreTier.STANDARD else tier
+    version = datasets.version_of(spec, "public" if data == "standard" else data)
+    text = json.dumps([data, version, program_sha256(), physics.METRICS_VERSION])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def queue_missing(modality: Modality) -> list[Evaluation]:
+    """Queue every evaluation of ``modality`` that has not run on today's data and code."""
+    spec = modality.spec
+    queued = []
+    for method in ensure_methods(modality):
+        for tier, variant, is_reference in _plan(spec, method):
+            what = {
+                "modality": modality,
+                "method": method,
+                "tier": tier,
+                "variant": variant,
+                "inputs": inputs_of(spec, tier),
+            }
+            if Evaluation.objects.wanted(**what).exists():
+                continue
+            try:
+                with transaction.atomic():
+                    queued.append(Evaluation.objects.enqueue(**what, is_reference=is_reference))
+            except IntegrityError:
+                continue  # another process queued it between our look and our write
+    return queued
+
+
+def _plan(spec: Spec, method: Method) -> list[tuple[str, str, bool]]:
+    """List (tier, variant, is_reference) of one method."""
+    is_best = method.physics_name == spec.gallery_method
+    plan = [(str(ScoreTier.STANDARD), str(Variant.NOMINAL), False)]
+    for tier in physics.TIERS:
+        plan.append((tier, str(Variant.NOMINAL), is_best))
+        if spec.key in physics.CALIBRATE:
+            plan.append((tier, str(Variant.GRADIENT), False))
+        if is_best:
+            plan += [(tier, str(Variant.MIDDLE), True), (tier, str(Variant.ORACLE), True)]
+    return plan
+
+
+def ensure_methods(modality: Modality) -> list[Method]:
+    """Give the rows of the methods that the physics implements here, making those that lack."""
+    methods = []
+    for name, method in physics.METHODS[modality.key].items():
+        if not method.is_available():
+            continue
+        row = Method.objects.filter(physics_name=name).first() or Method.objects.create(
+            slug=f"{name.replace('_', '-')}",
+            name=method.label,
+            family=FAMILIES.get(method.family, Family.CLASSICAL),
+            description=method.summary,
+            citation=method.citation,
+            checkpoint=Checkpoint.NOT_NEEDED,
+            physics_name=name,
+        )
+        row.modalities.add(modality)
+        methods.append(row)
+    return methods
+
+
+FAMILIES = {"learned": Family.LEARNED, "self-supervised": Family.SELF_SUPERVISED}
+
+
+def compute(evaluation: Evaluation, report: Report) -> Callable[[], None]:
+    """Run a baseline; return what writes its result."""
+    spec = evaluation.modality.spec
+    if evaluation.inputs != inputs_of(spec, evaluation.tier):
+        raise JobFailed(
+            "outdated",
+            "The data or the code changed after this evaluation was queued. "
+            "Run run_baselines again for the new ones.",
+        )
+    try:
+        run = _standard if evaluation.tier == ScoreTier.STANDARD else _tier
+        result, outputs, costs = run(spec, evaluation, report)
+    except FileNotFoundError:
+        raise JobFailed(
+            "no_truth",
+            f"The data of the {evaluation.tier} tier are not on this machine. "
+            "Run build_datasets here, then run_baselines again.",
+        ) from None
+    return lambda: _save(evaluation, result, outputs, costs)
+
+
+Found = tuple[TierResult, str, dict[str, float]]
+
+
+def _standard(spec: Spec, evaluation: Evaluation, report: Report) -> Found:
+    """Reconstruct the gallery's scenes in scenario I: the forward model is known exactly."""
+    count = len(spec.scenes)
+    scenes, x_hats, start = [], [], time.process_time()
+    for i in range(count):
+        part = Part(report, i / count, (i + 1) / count)
+        done = physics.scenarios.run(spec, evaluation.method.physics_name, i, "I", 0, part)
+        score = physics.standard_score(done.psnr, done.ssim)
+        scenes.append(
+            SceneScore(done.psnr, done.ssim, done.consistency, done.consistency, score, {})
+        )
+        x_hats.append(done.x_hat)
+    return summary(scenes), _hash(x_hats), {"cpu_seconds": time.process_time() - start}
+
+
+def _tier(spec: Spec, evaluation: Evaluation, report: Report) -> Found:
+    """Reconstruct a tier's measurements with the variant's operator, and score them."""
+    tier, count = evaluation.tier, len(spec.scenes)
+    ys = datasets.load_measurements(spec, tier)
+    start = time.process_time()
+    used, spent = _operator_spec(spec, evaluation, ys, Part(report, 0.0, 0.5))
+    H = physics.forward(spec, **used)
+    x_hats = []
+    for i, y in enumerate(ys):
+        part = Part(report, 0.5 + 0.4 * i / count, 0.5 + 0.4 * (i + 1) / count)
+        x_hats.append(physics.reconstruct(evaluation.method.physics_name, H, y, part))
+    costs = {"cpu_seconds": time.process_time() - start + spent}
+    result = score_tier(spec, tier, x_hats, [used] * count, Part(report, 0.9, 1.0))
+    return result, _hash(x_hats), costs
+
+
+def _operator_spec(
+    spec: Spec, evaluation: Evaluation, ys: list[Array], report: Report
+) -> tuple[dict[str, float], float]:
+    """Give the mismatch that the operator is built with, and CPU seconds spent on it elsewhere."""
+    ranges = datasets.ranges(spec, evaluation.tier)
+    if evaluation.variant == Variant.MIDDLE:
+        return {name: (low + high) / 2 for name, (low, high) in ranges.items()}, 0.0
+    if evaluation.variant == Variant.ORACLE:
+        return datasets.load_truth(spec, evaluation.tier).mismatch, 0.0
+    if evaluation.variant == Variant.GRADIENT:
+        return _calibrated(spec, evaluation, ys, report)
+    return spec.nominal, 0.0
+
+
+def _calibrated(
+    spec: Spec, evaluation: Evaluation, ys: list[Array], report: Report
+) -> tuple[dict[str, float], float]:
+    """Calibrate blind: from the measurements and the ranges. Computed once for all methods."""
+    what = {
+        "modality": evaluation.modality,
+        "tier": evaluation.tier,
+        "inputs": evaluation.inputs,
+    }
+    if known := Calibration.objects.filter(**what).first():
+        return dict(known.values), known.cpu_seconds
+    start = time.process_time()
+    ranges = datasets.ranges(spec, evaluation.tier)
+    values = physics.calibrate(spec, ys, ranges, seed=0, report=report)
+    seconds = time.process_time() - start
+    Calibration.objects.get_or_create(**what, defaults={"values": values, "cpu_seconds": seconds})
+    return values, 0.0
+
+
+def _hash(x_hats: list[Array]) -> str:
+    total = hashlib.sha256()
+    for x_hat in x_hats:
+        total.update(np.ascontiguousarray(x_hat, "<f4").tobytes())
+    return total.hexdigest()
+
+
+def _save(
+    evaluation: Evaluation, result: TierResult, outputs: str, costs: dict[str, float]
+) -> None:
+    variant = Variant(evaluation.variant)
+    name = evaluation.method.name + SUFFIX[variant]
+    entry: Entry = record(
+        evaluation.modality,
+        evaluation.method,
+        evaluation.tier,
+        result,
+        name=f"{name}, nominal spec" if _is_plain(evaluation) else name,
+        trust=Trust.RERUN,
+        reference=REFERENCE[variant] if evaluation.is_reference else "",
+        costs=costs,
+        inputs_sha256=evaluation.inputs,
+        program_sha256=program_sha256(),
+        outputs_sha256=outputs,
+        environment_sha256=environment_sha256(),
+    )
+    values: dict[str, Any] = {"result": result.as_json(), "entry": entry}
+    Evaluation.objects.filter(pk=evaluation.pk).update(**values)
+
+
+def _is_plain(evaluation: Evaluation) -> bool:
+    """Tell a nominal run on a challenge tier, which its name must not hide."""
+    return evaluation.variant == Variant.NOMINAL and evaluation.tier != ScoreTier.STANDARD

@@ -1,0 +1,94 @@
+"""Judge a submission: read the file in the sandbox, score it, put the score on the board."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from django.core.files.base import ContentFile
+
+from leaderboards.intake import (
+    Expectation,
+    IntakeUnavailable,
+    Reading,
+    Refused,
+    read_submission,
+)
+from leaderboards.record import record
+from leaderboards.score import TierResult, score_tier
+from leaderboards.submission import Submission, private_storage
+from modalities import datasets
+from modalities.physics import Report, Spec
+from modalities.physics.progress import Part
+from modalities.work import JobFailed
+
+
+def expectation(spec: Spec, tier: str) -> Expectation:
+    """Say what a submission to ``tier`` has to hold."""
+    return Expectation(datasets.sample_names(spec), spec.shape, datasets.ranges(spec, tier))
+
+
+def compute(submission: Submission, report: Report) -> Callable[[], None]:
+    """Read and score ``submission``; return what writes its result."""
+    spec = submission.modality.spec
+    report("reading the file", 0.05)
+    reading = _read(submission, expectation(spec, submission.tier))
+    report("scoring", 0.15)
+    result = _score(spec, submission.tier, reading, Part(report, 0.15, 0.9))
+    report("keeping the reconstructions", 0.9)
+    arrays = _keep(submission, reading)
+    return lambda: _save(submission, result, arrays)
+
+
+def _read(submission: Submission, expected: Expectation) -> Reading:
+    try:
+        with submission.file.open("rb") as upload:
+            return read_submission(upload, expected)
+    except Refused as refused:
+        Submission.objects.filter(pk=submission.pk, token=submission.token).update(
+            problems=refused.problems
+        )
+        count = len(refused.problems)
+        raise JobFailed(
+            "refused",
+            f"The file has {count} problem{'s' if count > 1 else ''}; each is listed with the "
+            "sample and the field. Nothing was scored and nothing counts against your quota.",
+        ) from None
+    except IntakeUnavailable as error:
+        raise JobFailed("no_sandbox", str(error)) from None
+
+
+def _score(spec: Spec, tier: str, reading: Reading, report: Report) -> TierResult:
+    try:
+        return score_tier(spec, tier, reading.x_hat, reading.corrected_spec, report)
+    except FileNotFoundError:
+        raise JobFailed(
+            "no_truth",
+            f"The data of the {tier} tier are not on the machine that scores. The operator has to "
+            "run build_datasets there; then submit again. Nothing counts against your quota.",
+        ) from None
+
+
+def _keep(submission: Submission, reading: Reading) -> str:
+    """Store the arrays as read, which are safe to open, beside the upload, which is not."""
+    names = datasets.sample_names(submission.modality.spec)
+    file = io.BytesIO()
+    np.savez_compressed(file, **dict(zip(names, reading.x_hat, strict=True)))
+    path = f"submissions/{submission.pk}-{submission.token}.npz"
+    return private_storage().save(path, ContentFile(file.getvalue()))
+
+
+def _save(submission: Submission, result: TierResult, arrays: str) -> None:
+    entry = record(
+        submission.modality,
+        submission.method,
+        submission.tier,
+        result,
+        name=submission.method.name,
+        submitted_by=submission.started_by,
+        outputs_sha256=submission.sha256,
+    )
+    Submission.objects.filter(pk=submission.pk).update(
+        result=result.as_json(), arrays=arrays, entry=entry
+    )
