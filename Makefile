@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
 IN := .venv/bin/python -m
+LOCK := --quiet --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-options --no-emit-trusted-host
 
 .PHONY: run test lint bench lock dev
 
@@ -14,3 +15,21 @@ dev:
 
 test: dev ## Run the tests; `make test ARGS="tests/physics -x"` runs some of them.
 	@$(IN) pytest $(ARGS)
+
+lint: dev ## Look at the code without running it.
+	@$(IN) ruff check .
+	@$(IN) ruff format --check .
+	@.venv/bin/python .venv/bin/lint-imports
+	@$(IN) mypy
+	@git ls-files -z 'templates/*.html' | xargs -0 -r .venv/bin/djade --target-version 5.2 --check
+	@.venv/bin/python manage.py makemigrations --check --dry-run
+	@$(IN) pytest tests/site/test_settings.py -k check_deploy
+	@.venv/bin/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+bench: dev ## Measure: the operators and methods, alone and beside their peers.
+	@for script in tests/bench/bench_*.py; do $(IN) tests.bench.$$(basename $$script .py) || exit 1; done
+
+lock: dev ## Choose versions anew from pyproject.toml and write both locks.
+	@$(IN) piptools compile $(LOCK) --output-file requirements.lock pyproject.toml
+	@$(IN) piptools compile $(LOCK) --output-file requirements-dev.lock --extra dev --allow-unsafe \
+		--constraint requirements.lock pyproject.toml

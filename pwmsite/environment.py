@@ -111,7 +111,7 @@ def broker(url: str, folder: Path) -> dict[str, Any]:
     for path in (messages, control):
         path.mkdir(parents=True, exist_ok=True)
     return {
-        "url": "filesystem://",
+        "url": "filesystem://localhost",
         "options": {
             "data_folder_in": str(messages),
             "data_folder_out": str(messages),
@@ -156,7 +156,7 @@ def storage(where: str) -> dict[str, Any]:
             f"PWM_STORAGE has {', '.join(sorted(unknown))} after its question mark; "
             f"known are {', '.join(known)}."
         )
-    options = {"bucket_name": parts.hostname, "location": parts.path.strip("/")}
+    options: dict[str, Any] = {"bucket_name": parts.hostname, "location": parts.path.strip("/")}
     options |= {"file_overwrite": True, "default_acl": None}
     options |= {known[name]: value for name, value in asked.items()}
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}

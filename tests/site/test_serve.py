@@ -1,0 +1,133 @@
+"""One command runs the whole site, starts again what dies, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 90.0
+
+
+def eventually(fact: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if fact():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"It did not happen within {PATIENCE:.0f} s: {what}.")
+
+
+def descendants(pid: int) -> set[int]:
+    """Find the processes that ``pid`` started, and those that they started."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return set()
+    return {int(child) for child in children}.union(*(descendants(int(c)) for c in children))
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+class Site:
+    """The site as ``make run`` starts it, with its state in ``var`` and its words in a file."""
+
+    def __init__(self, var: Path, listener: socket.socket) -> None:
+        self.port = listener.getsockname()[1]
+        self.words = var / f"words-{self.port}"
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST_"))}
+        with self.words.open("w") as words:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pwmsite.serve", str(listener.fileno())],
+                cwd=ROOT,
+                env=inherited | {"PWM_VAR": str(var)},
+                pass_fds=(listener.fileno(),),
+                stdout=words,
+                stderr=words,
+            )
+
+    def said(self, sentence: str) -> bool:
+        assert self.process.poll() is None, self.words.read_text()
+        return sentence in self.words.read_text()
+
+    def answers(self, path: str) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as page:
+                return page.status == 200
+        except (urllib.error.URLError, TimeoutError):
+            return False
+
+    def worker(self) -> int:
+        (worker,) = (
+            int(pid)
+            for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+            .read_text()
+            .split()
+            if "celery" in command_of(int(pid))
+        )
+        return worker
+
+
+@contextmanager
+def site(var: Path) -> Iterator[Site]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        running = Site(var, listener)
+        try:
+            yield running
+        finally:
+            running.process.terminate()
+            running.process.wait()
+
+
+def test_the_site_starts_survives_a_killed_worker_and_stops_whole(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        eventually(lambda: running.said("PWM is at http://127.0.0.1:"), "the site answers")
+        assert (
+            len(re.findall(r"Administrator: admin +Password: \S{12,}", running.words.read_text()))
+            == 1
+        )
+        eventually(lambda: running.answers("/readyz"), "a worker has reported")
+
+        os.kill(running.worker(), signal.SIGKILL)
+        told = "The worker stopped (killed by signal 9, SIGKILL); starting it again in 1 s."
+        eventually(lambda: running.said(told), "the death of the worker is told")
+        eventually(
+            lambda: "celery" in str([command_of(p) for p in descendants(running.process.pid)]),
+            "the worker is started again",
+        )
+
+        everything = descendants(running.process.pid)
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(PATIENCE) == 0
+        assert not [command_of(pid) for pid in everything if "python" in command_of(pid)]
+        assert "Traceback" not in running.words.read_text()
+
+    with site(tmp_path) as running:
+        eventually(lambda: running.said("PWM is at http://127.0.0.1:"), "the site answers again")
+        assert "Password" not in running.words.read_text()
+
+
+def test_a_killed_supervisor_takes_the_site_with_it(tmp_path: Path) -> None:
+    with site(tmp_path) as running:
+        eventually(lambda: running.said("PWM is at http://127.0.0.1:"), "the site answers")
+        everything = descendants(running.process.pid)
+        running.process.kill()
+        running.process.wait()
+        eventually(
+            lambda: not [pid for pid in everything if "python" in command_of(pid)],
+            "web server and worker are gone",
+        )
