@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
+from django.urls import reverse
 
 from modalities import physics
 from modalities.jobs import LIVE, Job, JobEvent, JobQuerySet
@@ -28,6 +31,9 @@ class RunQuerySet(JobQuerySet):
     def current(self, key: str) -> Self:
         """Runs of what the catalogue says now."""
         return self.filter(modality__key=key, spec_hash=snapshot.current_digest(key))
+
+    def asked_within(self, time: timedelta) -> Self:
+        return self.filter(queued_at__gt=Now() - time)
 
     def newest_first(self) -> Self:
         return self.order_by("-queued_at", "-pk")
@@ -83,15 +89,22 @@ class Run(Job):
     def __str__(self) -> str:
         return f"run {self.pk} of {self.modality_id}"
 
+    def get_absolute_url(self) -> str:
+        return reverse("gallery:run", args=[self.pk])
+
     def after_move(self, event: str) -> None:
         """Give the modality's page a new version: it shows the newest run and its state."""
-        self.modality.touch()
+        Modality.objects.filter(pk=self.modality_id).touch()
 
     def result_count(self) -> int:
         return self.results.count()
 
     def expected_result_count(self) -> int:
         return len(self.spec["scenes"]) * len(self.scenarios)
+
+    def path(self, name: str) -> str:
+        """Name a file of this attempt in the storage; the token keeps attempts apart."""
+        return f"runs/{self.pk}/{self.token}/{name}"
 
     @property
     def scenarios(self) -> list[str]:

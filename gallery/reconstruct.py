@@ -24,15 +24,14 @@ CALIBRATION_SHARE = 0.6
 
 @dataclass
 class Files:
-    """The files of one attempt at a run; the token in their path keeps attempts apart."""
+    """The files of one attempt at a run."""
 
     run: Run
     names: list[str] = field(default_factory=list)
 
     def keep(self, name: str, content: bytes) -> str:
         """Store ``content`` whole or not at all; return the name it has in the storage."""
-        path = f"runs/{self.run.pk}/{self.run.token}/{name}"
-        self.names.append(default_storage.save(path, ContentFile(content)))
+        self.names.append(default_storage.save(self.run.path(name), ContentFile(content)))
         return self.names[-1]
 
     def drop(self) -> None:

@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.synchronize import Event
 from typing import Any, Self
 
 from django.db import InterfaceError, OperationalError, connection
@@ -34,6 +35,14 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 
 Save = Callable[[], None]
 Compute = Callable[[Any, Report], Save]
+
+
+# Set in the worker's main process, seen in the processes of its pool (pwmsite/celery.py).
+stopping: Event | None = None
+
+
+class Stopping(Exception):
+    """The worker stops: the job goes back to its queue, and another worker starts it anew."""
 
 
 class JobFailed(Exception):
@@ -76,6 +85,8 @@ def _hold(job: Job, compute: Compute) -> None:
             heart.patiently(lambda: job.succeed(save))
         except Cancelled:
             heart.patiently(job.stop)
+        except Stopping:
+            heart.patiently(job.release)
         except (LeaseLost, *DATABASE_AWAY):
             raise
         except Exception as error:
@@ -192,12 +203,14 @@ class Heart:
             self._renewed, self._written = begun, progress
         if asked:
             self._halt(Cancelled)
+        elif stopping is not None and stopping.is_set():
+            self._halt(Stopping)
         return None
 
     def _halt(self, reason: type[Exception]) -> None:
         if self._stop is None:
             self._stop_since = time.monotonic()
-        if self._stop is not LeaseLost:
+        if self._stop is None or reason is LeaseLost:
             self._stop = reason
 
     def _insist(self) -> None:

@@ -1,12 +1,18 @@
 """The Celery application; its settings are Django's, with the prefix ``CELERY_``."""
 
+import multiprocessing
 import os
+import warnings
 from collections.abc import Sequence
 
 import structlog
 from celery import Celery, Task, signals
+from celery.platforms import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pwmsite.settings")
+
+# Celery warns root of pickled messages; ours are JSON and hold the id of a row.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("pwm")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -17,6 +23,31 @@ app.steps["worker"].add("pwmsite.heartbeat:Heartbeat")
 @signals.setup_logging.connect
 def keep_our_logging(**kwargs: object) -> None:
     """Leave logging as the settings made it; that there is a receiver stops Celery's own."""
+
+
+@signals.worker_init.connect
+def prepare_to_stop(**kwargs: object) -> None:
+    """Before the pool is forked, make what tells its processes that the worker stops."""
+    from modalities import work
+
+    work.stopping = multiprocessing.get_context("fork").Event()
+
+
+@signals.worker_shutting_down.connect
+def give_jobs_back(**kwargs: object) -> None:
+    """Let running jobs go back to their queue at once; a long one would hold up the shutdown."""
+    from modalities import work
+
+    if work.stopping is not None:
+        work.stopping.set()
+
+
+@signals.worker_process_init.connect
+def start_sweeper(**kwargs: object) -> None:
+    """Sweep in every process of the pool: none of them is needed, any of them is enough."""
+    from modalities.sweeper import Sweeper
+
+    Sweeper().start()
 
 
 @signals.task_prerun.connect

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from celery import bootsteps
 from celery.worker import WorkController
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 log = structlog.get_logger(__name__)
@@ -19,7 +19,6 @@ def report(worker: WorkController, started_at: datetime) -> None:
     """Note that ``worker`` is there; a database that is away is a warning, not the worker's end."""
     from pwmsite.models import FORGOTTEN, Worker
 
-    close_old_connections()
     now = timezone.now()
     described = {
         "queues": sorted(queue.name for queue in worker.app.amqp.queues.consume_from.values()),
@@ -32,6 +31,9 @@ def report(worker: WorkController, started_at: datetime) -> None:
         Worker.objects.filter(seen_at__lt=now - FORGOTTEN).delete()
     except DatabaseError as error:
         log.warning("The sign of life could not be written.", error=str(error))
+    finally:
+        # This process forks when a child of its pool dies, and SQLite must not be carried along.
+        connection.close()
 
 
 class Heartbeat(bootsteps.StartStopStep):

@@ -1,0 +1,62 @@
+"""The chart of a run that people explore: Plotly's figure as data.
+
+Colours come from the page, which gives each ``meta.series`` one; so a figure serves both themes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .present import Mean, SceneRow
+
+
+def mean_psnr(rows: Sequence[SceneRow], means: Sequence[Mean]) -> dict[str, Any]:
+    """Draw the PSNR of every scene as a dot, and each scenario's mean as a line across them."""
+    traces = []
+    for i, mean in enumerate(means):
+        name = f"{mean.scenario} {mean.title.lower()}"
+        traces += [_dots(i, name, rows), _line(i, name, mean)]
+    return {
+        "data": traces,
+        "layout": {
+            "height": 340,
+            "margin": {"l": 56, "r": 12, "t": 12, "b": 40},
+            "showlegend": False,
+            "hovermode": "closest",
+            "xaxis": {"type": "category"},
+            "yaxis": {"title": {"text": "PSNR (dB)"}},
+        },
+    }
+
+
+def _dots(i: int, name: str, rows: Sequence[SceneRow]) -> dict[str, Any]:
+    cells = [row.cells[i] for row in rows]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [name] * len(rows),
+        "y": [round(cell.score.psnr, 3) for cell in cells],
+        "text": [row.name for row in rows],
+        "customdata": [cell.score.ssim_text for cell in cells],
+        "marker": {"size": 10, "opacity": 0.7},
+        "meta": {"series": i},
+        "hovertemplate": "%{text}: %{y:.2f} dB, SSIM %{customdata}<extra></extra>",
+    }
+
+
+def _line(i: int, name: str, mean: Mean) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": f"{name}, mean",
+        "x": [name],
+        "y": [round(mean.score.psnr, 3)],
+        "text": [mean.score.text],
+        "textposition": "middle right",
+        "marker": {"size": 70, "symbol": "line-ew-open", "line": {"width": 3}},
+        "meta": {"series": i},
+        "hovertemplate": "mean: %{y:.2f} dB<extra></extra>",
+    }

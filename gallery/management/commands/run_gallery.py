@@ -1,0 +1,41 @@
+"""Queue the gallery runs that are missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from gallery.models import Run
+from modalities.jobs import State
+from modalities.models import Modality
+
+ENOUGH = (State.QUEUED, State.RUNNING, State.SUCCEEDED, State.CANCELLED)
+
+
+class Command(BaseCommand):
+    help = "Queue a gallery run for every modality that lacks one of its present spec."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("keys", nargs="*", help="only these modalities")
+        parser.add_argument("--again", action="store_true", help="even where there is a run")
+        parser.add_argument("--method", default="", help="instead of the gallery's own method")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for modality in self.chosen(options["keys"]):
+            runs = Run.objects.for_modality(modality)
+            present = runs.current(modality.key).filter(state__in=ENOUGH)
+            if runs.live().exists() or (present.exists() and not options["again"]):
+                self.stdout.write(f"{modality.key}: nothing to do.")
+                continue
+            run = Run.objects.ask(modality, options["method"])
+            self.stdout.write(f"{modality.key}: queued run {run.pk}.")
+
+    def chosen(self, keys: list[str]) -> list[Modality]:
+        listed = list(Modality.objects.listed())
+        known = {modality.key for modality in listed}
+        if unknown := sorted(set(keys) - known):
+            raise CommandError(
+                f"There is no modality {', '.join(unknown)}; there are {', '.join(sorted(known))}."
+            )
+        return [m for m in listed if not keys or m.key in keys]

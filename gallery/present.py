@@ -1,0 +1,354 @@
+"""The gallery of a modality as pages and API show it: every number formatted, every address known.
+
+Three queries: the newest run that succeeded, its results, and the newest run of any state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from statistics import fmean
+from typing import Any
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from modalities import physics
+from modalities.forecast import Forecast, forecast
+from modalities.jobs import State
+from modalities.models import Modality
+from modalities.physics.scenarios import rho, violations
+
+from . import charts, drawings, snapshot
+from .images import LARGEST_ERROR
+from .models import Run, Scenario, SceneResult
+
+MEANINGS = {
+    "I": "nominal measurement, nominal operator",
+    "II": "perturbed measurement, nominal operator",
+    "III": "perturbed measurement, true operator (an oracle)",
+    "IV": "perturbed measurement, operator calibrated blind from the data",
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A PSNR and an SSIM, as numbers and as the page writes them."""
+
+    psnr: float
+    ssim: float
+
+    @property
+    def psnr_text(self) -> str:
+        return f"{self.psnr:.2f}"
+
+    @property
+    def ssim_text(self) -> str:
+        return f"{self.ssim:.3f}"
+
+    @property
+    def text(self) -> str:
+        return f"{self.psnr:.1f} dB"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One scene in one scenario. ``source`` is what the source page printed for it, if anything."""
+
+    key: str
+    scenario: str
+    meaning: str
+    score: Score
+    source: Score | None
+    consistency: str
+    cpu_seconds: str
+    spec_error: list[tuple[str, str]]
+    truth: str
+    measurement: str
+    reconstruction: str
+    difference: str
+    caption: str
+
+    @property
+    def pictures(self) -> dict[str, str]:
+        """What the page's viewer needs of this cell."""
+        kinds = ("truth", "measurement", "reconstruction", "difference", "caption")
+        return {kind: getattr(self, kind) for kind in kinds}
+
+
+@dataclass(frozen=True)
+class SceneRow:
+    """One scene in all scenarios; ``arrays`` is where its arrays can be downloaded."""
+
+    index: int
+    name: str
+    description: str
+    source_name: str
+    truth: str
+    arrays: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of a scenario over the scenes, ours and the source's."""
+
+    scenario: str
+    title: str
+    meaning: str
+    score: Score
+    source: Score | None
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """Who computed a run, when, from what, and how it stands now."""
+
+    id: str
+    url: str
+    progress_url: str
+    cancel_url: str
+    state: str
+    state_text: str
+    method: str
+    seed: int
+    spec_hash: str
+    is_current: bool
+    physics_version: str
+    started_by: str
+    worker: str
+    queued_at: datetime
+    finished_at: datetime | None
+    duration: str
+    cpu_seconds: str
+    phase: str
+    percent: int
+    is_live: bool
+    error_code: str
+    error_message: str
+    calibrated: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Board:
+    """All that the gallery of one modality shows; ``run`` is None while nothing was computed.
+
+    newest: the newest run where it is not ``run`` itself: being computed, failed or cancelled.
+    """
+
+    key: str
+    compute_url: str
+    run: RunLine | None = None
+    newest: RunLine | None = None
+    scenes: list[SceneRow] = field(default_factory=list)
+    means: list[Mean] = field(default_factory=list)
+    mismatch_cost: str = ""
+    calibration_gain: str = ""
+    rho: str = ""
+    violations: list[str] = field(default_factory=list)
+    source_method: str = ""
+    source_mismatch: str = ""
+    source_violations: list[str] = field(default_factory=list)
+    error_limit: str = ""
+    dots: SafeString | None = None
+    figure: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def live(self) -> RunLine | None:
+        """The run that waits or is computed now."""
+        return self.newest if self.newest and self.newest.is_live else None
+
+    @property
+    def failed(self) -> RunLine | None:
+        """The newest run, where it ended badly."""
+        return self.newest if self.newest and not self.newest.is_live else None
+
+    @property
+    def scenarios(self) -> list[str]:
+        return [mean.scenario for mean in self.means]
+
+    @property
+    def viewer(self) -> dict[str, dict[str, str]]:
+        """Pictures and captions of every cell, by the cell's key, for the page's script."""
+        return {cell.key: cell.pictures for row in self.scenes for cell in row.cells}
+
+    @property
+    def strip(self) -> dict[str, str]:
+        """Three pictures that tell the benchmark: specimen, measurement, reconstruction."""
+        if not self.scenes:
+            return {}
+        row = self.scenes[0]
+        cell = row.cells[-1]
+        scene = {"scene": row.name, "caption": cell.caption}
+        return scene | {k: getattr(cell, k) for k in ("truth", "measurement", "reconstruction")}
+
+
+def board(modality: Modality) -> Board:
+    """Put together the gallery of ``modality``."""
+    runs = Run.objects.for_modality(modality).select_related("started_by").newest_first()
+    newest = runs.first()
+    done = newest if newest and newest.state == State.SUCCEEDED else runs.succeeded().first()
+    if newest and done and newest.pk == done.pk:
+        newest = None
+    base = {
+        "key": modality.key,
+        "compute_url": reverse("gallery:compute", args=[modality.key]),
+        "newest": newest and line(newest, modality.key),
+    }
+    return _of_run(done, modality, base) if done else Board(**base)
+
+
+def of_run(run: Run) -> Board:
+    """Put together what one run shows, whichever state it is in."""
+    base: dict[str, Any] = {
+        "key": run.modality.key,
+        "compute_url": reverse("gallery:compute", args=[run.modality.key]),
+    }
+    if run.state != State.SUCCEEDED:
+        return Board(**base, newest=line(run, run.modality.key))
+    return _of_run(run, run.modality, base)
+
+
+def forecast_of(run: Run) -> Forecast:
+    """Say when ``run`` starts and ends, by the runs of the same gallery and method before it."""
+    return forecast(run, Run.objects.filter(modality=run.modality_id, method=run.method))
+
+
+def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Board:
+    source = modality.facts.get("source_gallery") or {}
+    results = list(run.results.order_by("scene", "scenario"))
+    rows = [_scene(run, scene, results, source) for scene in range(len(run.spec["scenes"]))]
+    means = [_mean(scenario, rows, source) for scenario in run.scenarios]
+    by = {mean.scenario: mean.score for mean in means}
+    share = rho(by["II"].psnr, by["III"].psnr, by["IV"].psnr) if "IV" in by else None
+    printed = [{s: row[s]["psnr"] for s in ("I", "II", "III")} for row in source.get("scene", [])]
+    return Board(
+        **base,
+        run=line(run, modality.key),
+        scenes=rows,
+        means=means,
+        mismatch_cost=f"{by['I'].psnr - by['II'].psnr:.1f} dB",
+        calibration_gain=f"{by['IV'].psnr - by['II'].psnr:.1f} dB" if "IV" in by else "",
+        rho="" if share is None else f"{share:.2f}",
+        violations=run.violations,
+        source_method=source.get("method", ""),
+        source_mismatch=source.get("mismatch", ""),
+        source_violations=violations(printed),
+        error_limit=f"{LARGEST_ERROR:g}",
+        dots=drawings.mean_psnr(
+            {m.scenario: [row.cells[i].score.psnr for row in rows] for i, m in enumerate(means)}
+        ),
+        figure=charts.mean_psnr(rows, means),
+    )
+
+
+def _scene(run: Run, index: int, results: list[SceneResult], source: dict[str, Any]) -> SceneRow:
+    scene = run.spec["scenes"][index]
+    printed = dict(enumerate(source.get("scene", []))).get(index, {})
+    mine = [r for r in results if r.scene == index]
+    cells = [_cell(run, scene["name"], r, printed) for r in mine]
+    return SceneRow(
+        index=index,
+        name=scene["name"],
+        description=scene["description"],
+        source_name=printed.get("name", ""),
+        truth=cells[0].truth,
+        arrays=file_url(run, mine[0].arrays.name),
+        cells=cells,
+    )
+
+
+def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) -> Cell:
+    symbols = {m["name"]: m["symbol"] for m in run.spec["mismatches"]}
+    score = Score(result.psnr, result.ssim)
+    return Cell(
+        key=f"{result.scene}-{result.scenario}",
+        scenario=result.scenario,
+        meaning=MEANINGS[result.scenario],
+        score=score,
+        source=_score(printed.get(result.scenario)),
+        consistency=f"{result.consistency:.3f}",
+        cpu_seconds=f"{result.cpu_seconds:.2f} s",
+        spec_error=[(symbols[k], f"{100 * v:.1f} %") for k, v in result.spec_error.items()],
+        truth=file_url(run, result.truth.name),
+        measurement=file_url(run, result.measurement.name),
+        reconstruction=file_url(run, result.reconstruction.name),
+        difference=file_url(run, result.difference.name),
+        caption=(
+            f"{scene}, scenario {result.scenario} ({MEANINGS[result.scenario]}): "
+            f"{score.psnr_text} dB, SSIM {score.ssim_text}"
+        ),
+    )
+
+
+def _mean(scenario: str, rows: list[SceneRow], source: dict[str, Any]) -> Mean:
+    scores = [c.score for row in rows for c in row.cells if c.scenario == scenario]
+    return Mean(
+        scenario=scenario,
+        title=str(Scenario(scenario).label),
+        meaning=MEANINGS[scenario],
+        score=Score(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores)),
+        source=_score(source.get("mean", {}).get(scenario)),
+    )
+
+
+def _score(printed: dict[str, float] | None) -> Score | None:
+    return Score(printed["psnr"], printed["ssim"]) if printed else None
+
+
+def file_url(run: Run, name: str) -> str:
+    """Give the address of a run's file; ``name`` is the one it has in the storage."""
+    return reverse("gallery:file", args=[run.pk, name.rsplit("/", 1)[-1]])
+
+
+def line(run: Run, key: str) -> RunLine:
+    """Describe one run; ``key`` is its modality's."""
+    return RunLine(
+        id=str(run.pk),
+        url=reverse("gallery:run", args=[run.pk]),
+        progress_url=reverse("gallery:progress", args=[run.pk]),
+        cancel_url=reverse("gallery:cancel", args=[run.pk]),
+        state=run.state,
+        state_text=run.get_state_display(),
+        method=_method_label(key, run.method),
+        seed=run.seed,
+        spec_hash=run.spec_hash[:12],
+        is_current=key in physics.METHODS and run.spec_hash == snapshot.current_digest(key),
+        physics_version=run.physics_version,
+        started_by=run.started_by.get_username() if run.started_by else "",
+        worker=run.worker,
+        queued_at=run.queued_at,
+        finished_at=run.finished_at,
+        duration=_duration(run),
+        cpu_seconds="" if run.cpu_seconds is None else f"{run.cpu_seconds:.1f} s",
+        phase=run.phase,
+        percent=run.percent,
+        is_live=run.is_live,
+        error_code=run.error_code,
+        error_message=run.error_message,
+        calibrated=_calibrated(run),
+    )
+
+
+def _method_label(key: str, name: str) -> str:
+    methods = physics.METHODS.get(key, {})
+    return methods[name].label if name in methods else name
+
+
+def _duration(run: Run) -> str:
+    if run.started_at is None or run.finished_at is None:
+        return ""
+    return f"{(run.finished_at - run.started_at).total_seconds():.0f} s"
+
+
+def _calibrated(run: Run) -> list[tuple[str, str, str]]:
+    """List symbol, calibrated value and true value of each mismatch, with units."""
+    return [
+        (
+            m["symbol"],
+            f"{run.calibrated[m['name']]:.3g} {m['unit']}",
+            f"{m['perturbed']:.3g} {m['unit']}",
+        )
+        for m in run.spec["mismatches"]
+        if m["name"] in run.calibrated
+    ]

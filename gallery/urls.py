@@ -1,0 +1,14 @@
+"""Addresses of the gallery: runs, their progress and their files."""
+
+from django.urls import path
+
+from . import views
+
+app_name = "gallery"
+urlpatterns = [
+    path("modalities/<slug:key>/compute/", views.compute, name="compute"),
+    path("runs/<uuid:pk>/", views.run, name="run"),
+    path("runs/<uuid:pk>/progress/", views.progress, name="progress"),
+    path("runs/<uuid:pk>/cancel/", views.cancel, name="cancel"),
+    path("runs/<uuid:pk>/files/<str:name>", views.file, name="file"),
+]
