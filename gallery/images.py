@@ -31,6 +31,13 @@ def object_picture(x: Array, scale: Scale = OBJECT_SCALE) -> bytes:
     return webp(_volume_planes(x), scale, "gray")
 
 
+def object_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Give the width and height of the picture of an object of ``shape``, before enlarging."""
+    planes = _volume_planes(np.broadcast_to(np.float32(0), shape))
+    height, width = _below(planes).shape
+    return width, height
+
+
 def error_picture(x: Array, x_hat: Array) -> bytes:
     """Draw |x̂ − x| on the scale that all errors share."""
     return webp(_volume_planes(np.abs(np.clip(x_hat, 0, 1) - x)), ERROR_SCALE, "inferno")

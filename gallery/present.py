@@ -20,7 +20,7 @@ from modalities.models import Modality
 from modalities.physics.scenarios import rho, violations
 
 from . import charts, drawings, snapshot
-from .images import LARGEST_ERROR
+from .images import LARGEST_ERROR, object_size
 from .models import Run, Scenario, SceneResult
 
 MEANINGS = {
@@ -130,6 +130,24 @@ class RunLine:
 
 
 @dataclass(frozen=True)
+class PictureSize:
+    """Width and height of an object's picture, so that the page can keep its place."""
+
+    width: int
+    height: int
+
+    @property
+    def is_wide(self) -> bool:
+        return self.width > 1.5 * self.height
+
+    @property
+    def first(self) -> str:
+        """What the viewer compares with at first: wide pictures are planes of a volume, whose
+        measurement is drawn otherwise and does not lie on them pixel by pixel."""
+        return "truth" if self.is_wide else "measurement"
+
+
+@dataclass(frozen=True)
 class Board:
     """All that the gallery of one modality shows; ``run`` is None while nothing was computed.
 
@@ -151,6 +169,7 @@ class Board:
     source_violations: list[str] = field(default_factory=list)
     error_limit: str = ""
     dots: SafeString | None = None
+    size: PictureSize | None = None
     figure: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -239,6 +258,7 @@ def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Board:
             {m.scenario: [row.cells[i].score.psnr for row in rows] for i, m in enumerate(means)}
         ),
         figure=charts.mean_psnr(rows, means),
+        size=PictureSize(*object_size(tuple(run.spec["shape"]))),
     )
 
 

@@ -6,7 +6,7 @@
   const part = (name) => viewer.querySelector(`[data-part=${name}]`);
   const cells = [...document.querySelectorAll(".mx a[data-cell]")];
   const data = JSON.parse(document.getElementById("gallery-data").textContent);
-  const state = { cell: cells[0]?.dataset.cell, left: "measurement", zoom: 1, x: 50, y: 50 };
+  const state = { cell: cells[0]?.dataset.cell, left: viewer.dataset.first, zoom: 1, x: 50, y: 50 };
 
   function divide() {
     const at = part("slider").value;
