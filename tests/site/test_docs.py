@@ -17,9 +17,9 @@ from ..physics.laws import adjoint_gap, linearity_gap
 ROOT = Path(__file__).parents[2]
 
 
-def blocks(page: str, language: str) -> list[str]:
+def blocks(document: str, language: str) -> list[str]:
     """Take the fenced blocks of a language out of a Markdown page."""
-    text = (ROOT / page).read_text("utf-8")
+    text = (ROOT / document).read_text("utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
 
 
@@ -35,10 +35,10 @@ def module(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def widefield(tmp_path, monkeypatch):
     """The modality of docs/add-a-modality.md, put in place for one test."""
-    page = "docs/add-a-modality.md"
-    (tmp_path / "widefield.toml").write_text(blocks(page, "toml")[0], "utf-8")
+    document = "docs/add-a-modality.md"
+    (tmp_path / "widefield.toml").write_text(blocks(document, "toml")[0], "utf-8")
     monkeypatch.setattr(catalogue, "CATALOGUE", tmp_path)
-    phantoms, methods, _ = blocks(page, "python")
+    phantoms, methods, _ = blocks(document, "python")
     for registry, folder, code in (
         (physics.PHANTOMS, "phantoms", phantoms),
         (physics.METHODS, "methods", methods),
@@ -79,9 +79,9 @@ def test_the_new_model_of_the_walk_through_obeys_the_laws(monkeypatch):
     assert box(x).mean() == pytest.approx(x.mean(), rel=1e-12)
 
 
-@pytest.mark.parametrize("page", ["pwmsite/about.md", "docs/add-a-method.md"])
-def test_snippets_that_reproduce_numbers_run(page, capsys):
-    for snippet in blocks(page, "python"):
+@pytest.mark.parametrize("document", ["pwmsite/about.md", "docs/add-a-method.md"])
+def test_snippets_that_reproduce_numbers_run(document, capsys):
+    for snippet in blocks(document, "python"):
         exec(snippet, {})
     assert re.search(r"\d\d\.\d", capsys.readouterr().out)
 
@@ -89,7 +89,7 @@ def test_snippets_that_reproduce_numbers_run(page, capsys):
 LINKED = sorted([*(ROOT / "docs").rglob("*.md")])
 
 
-@pytest.mark.parametrize("page", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_between_pages_lead_somewhere(page):
-    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8")):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}."
+@pytest.mark.parametrize("document", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(document):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text("utf-8")):
+        assert (document.parent / target).exists(), f"{document.name} links to {target}."
