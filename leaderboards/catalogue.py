@@ -1,0 +1,63 @@
+"""The catalogue as the leaderboards see it: modalities, reported results, methods that run here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.db import transaction
+
+from modalities import physics, prose
+from modalities.models import Modality
+from modalities.physics.catalogue import CATALOGUE
+from modalities.sync import put, sync
+
+from .models import Checkpoint, Family, Method
+from .publish import PUBLISHED, publish
+
+
+def sync_everything(catalogue: Path = CATALOGUE, published: Path = PUBLISHED) -> list[str]:
+    """Sync modalities, reported results and our methods, or nothing; give the keys that changed."""
+    with transaction.atomic():
+        changed = [*sync(catalogue), *publish(published), *enlist()]
+    return sorted(set(changed))
+
+
+def enlist() -> list[str]:
+    """Give every method that the physics implements a row; give the keys that changed.
+
+    Where two modalities have a method of one name, the first one describes it. A method that a
+    published file claims by ``physics_name`` is described there.
+    """
+    changed = set()
+    described: set[str] = set()
+    for modality in Modality.objects.listed().order_by("key"):
+        for method in physics.METHODS[modality.key].values():
+            if _enlist(method, modality, describe=method.name not in described):
+                changed.add(modality.key)
+            described.add(method.name)
+    Modality.objects.filter(key__in=changed).touch()
+    return sorted(changed)
+
+
+def _enlist(method: physics.Method, modality: Modality, describe: bool) -> bool:
+    row = Method.objects.filter(physics_name=method.name).first()
+    changed = False
+    if row is None or (row.is_ours and describe):
+        row, changed = put(Method, {"physics_name": method.name}, _fields(method))
+    if not row.modalities.contains(modality):
+        row.modalities.add(modality)
+        changed = True
+    return changed
+
+
+def _fields(method: physics.Method) -> dict[str, object]:
+    return {
+        "slug": method.name.replace("_", "-"),
+        "name": method.label,
+        "family": method.family if method.family in Family.values else Family.CLASSICAL,
+        "description": method.summary,
+        "description_html": prose.inline(method.summary, method.name),
+        "citation": method.citation,
+        "checkpoint": Checkpoint.NOT_NEEDED,
+        "is_ours": True,
+    }
