@@ -22,7 +22,7 @@ class Noise(Protocol):
         ...
 
     def variance(self, signal: Array) -> Array:
-        """Give the variance of each datum at ``signal``."""
+        """Give the variance of each datum at ``signal``: real, E|y − signal|²."""
         ...
 
 
@@ -62,7 +62,8 @@ class Gaussian:
         return np.asarray(signal + self.sigma * noise)
 
     def variance(self, signal: Array) -> Array:
-        return np.full(np.shape(signal), self.sigma**2)
+        parts = 2 if np.iscomplexobj(signal) else 1
+        return np.full(np.shape(signal), parts * self.sigma**2)
 
 
 def noise_of(H: Operator) -> Noise:

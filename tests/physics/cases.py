@@ -6,7 +6,6 @@ each with how far from its value the laws may go.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,6 +164,3 @@ def label(case: Case) -> str:
 def smooth_cases() -> list[Any]:
     """Pair every case with each argument that a mismatch may touch."""
     return [(case, name) for case in CASES for name in case.reach]
-
-
-Build = Callable[..., Operator]

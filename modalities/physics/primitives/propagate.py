@@ -66,7 +66,7 @@ class _FreeSpace(Operator):
 
 
 class Fresnel(_FreeSpace):
-    """Paraxial propagation, exp(−iπλzk²) (Goodman 2005, eq. 4-21)."""
+    """Paraxial propagation, exp(−iπλzk²) (Goodman 2005, sec. 4.2)."""
 
     name = "fresnel"
 
@@ -93,7 +93,7 @@ class PluralScattering(Operator):
     x (energies, …) is the distribution of a single energy loss, summing to one where it is
     complete; a fast electron loses energy Poisson-often, so that the spectrum is
     e^{−τ}·(δ + τx + τ²x∗x/2! + …): in Fourier space over energy exp(τ(X − 1)) (Egerton 2011,
-    eq. 4.8). Channel 0 is no loss. Losses beyond the last channel leave it.
+    sec. 4.1). Channel 0 is no loss. Losses beyond the last channel leave it.
     """
 
     is_linear = False

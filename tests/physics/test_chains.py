@@ -1,0 +1,87 @@
+"""The catalogue's chains and those of seven other systems obey the laws, and make data."""
+
+import numpy as np
+import pytest
+
+from modalities.physics import forward, keys, load, measure
+
+from .chains import SYSTEMS, perturbed, system
+from .laws import adjoint_gap, derivative_gap, linearity_gap, second_difference
+
+every_system = pytest.mark.parametrize("key", [*keys(), *SYSTEMS])
+every_small_system = pytest.mark.parametrize("key", SYSTEMS)
+
+
+@every_system
+def test_chain_or_its_derivative_has_an_exact_adjoint(key: str, rng):
+    H = perturbed(key)
+    J = H if H.is_linear else H.derivative(rng.random(H.in_shape))
+    assert adjoint_gap(J, rng) < 1e-10
+
+
+@every_system
+def test_chain_is_linear_or_differentiates_itself(key: str, rng):
+    H = perturbed(key)
+    gap = linearity_gap(H, rng) if H.is_linear else derivative_gap(H, rng)
+    assert gap < (1e-12 if H.is_linear else 1e-6)
+
+
+@every_system
+def test_chain_stays_in_single_precision(key: str, rng):
+    H = perturbed(key)
+    y = H(rng.random(H.in_shape).astype(np.float32))
+    assert y.shape == H.out_shape
+    assert y.dtype == (np.complex64 if H.out_dtype is complex else np.float32)
+
+
+@every_system
+def test_signal_is_smooth_in_every_mismatch(key: str, rng):
+    spec = system(key)
+    x = rng.random(spec.shape)
+    for m in spec.mismatches:
+
+        def at(h, m=m):
+            return forward(spec, **spec.perturbed | {m.name: m.perturbed + h})(x)
+
+        h = m.perturbed / 50
+        slope = np.linalg.norm(at(h) - at(-h))
+        assert slope > 0
+        assert second_difference(at, h / 2) <= 0.35 * second_difference(at, h) + 1e-9 * slope
+
+
+@every_system
+def test_same_seed_gives_the_same_measurement(key: str, rng):
+    H = perturbed(key)
+    x = rng.random(H.in_shape)
+    first, again, other = (measure(H, x, np.random.default_rng(s)) for s in (5, 5, 6))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@every_small_system
+def test_data_scatter_around_the_signal_as_the_noise_says(key: str, rng):
+    H = perturbed(key)
+    x = rng.random(H.in_shape)
+    signal = H.truth()(x)
+    draws = np.array([measure(H, x, rng) for _ in range(400)])
+    variance = H.steps[-1].noise.variance(signal)
+    lit = signal.real > 0 if H.out_dtype is float else np.full(signal.shape, True)
+    z2 = np.abs(draws.mean(axis=0) - signal) ** 2 / (variance / 400)
+    assert abs(np.mean(z2[lit]) - 1) < 0.3
+    assert abs(np.mean((draws.var(axis=0) / variance)[lit]) - 1) < 0.05
+
+
+@every_system
+def test_description_names_the_object_the_mismatch_and_every_step(key: str):
+    H = perturbed(key)
+    lines = H.describe().splitlines()
+    assert len(lines) >= 1 + len(H.steps)
+    for m in H.spec.mismatches:
+        assert f"{m.name} {m.perturbed:g} {m.unit}" in lines[0]
+
+
+@pytest.mark.parametrize("key", keys())
+def test_each_step_of_the_catalogue_is_found_by_name(key: str):
+    H = forward(load(key))
+    for step in H.spec.chain:
+        assert H.step(step.name) in H.steps
