@@ -8,7 +8,8 @@ separately: deleting from HDF5 only unlinks, the bytes stay.
 
 Public data follow from the repository, so that anyone can make them again. Scenes, noise and true
 mismatch of dev and hidden follow from the deployment's secret key. All four scenes of a tier share
-one true mismatch, drawn anywhere in the tier's range but near its middle, which guessers try first.
+one true mismatch. It is drawn anywhere in the tier's ranges but near their middles, which guessers
+try first, and again where all of it lies close to the nominal values: then nothing would be blind.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ DOWNLOADABLE = ("public", "dev")
 RUNNER = {"public": "upload", "dev": "upload", "hidden": "program"}
 # A true value keeps this far from the middle of its range, and from its ends, as parts of it.
 MIDDLE, ENDS = 0.06, 0.04
+# A tier's mismatch is at least so large: root mean square over its parts, in perturbed values.
+LEAST_MISMATCH = 0.6
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,11 @@ def draw(spec: Spec, tier: str) -> Draw:
     digest = hmac.new(_key(tier), f"{spec.key}/{tier}/{VERSION}".encode(), "sha256").digest()
     seed = int.from_bytes(digest[:6], "big")
     rng = np.random.default_rng(int.from_bytes(digest[6:22], "big"))
-    return Draw(seed, {name: _between(rng, *ends) for name, ends in ranges(spec, tier).items()})
+    while True:
+        found = {name: _between(rng, *ends) for name, ends in ranges(spec, tier).items()}
+        parts = [(found[m.name] - m.nominal) / (m.perturbed - m.nominal) for m in spec.mismatches]
+        if np.sqrt(np.mean(np.square(parts))) >= LEAST_MISMATCH:
+            return Draw(seed, found)
 
 
 def _key(tier: str) -> bytes:

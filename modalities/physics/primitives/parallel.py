@@ -91,6 +91,21 @@ class TiltSeries(Chain):
     def truth(self) -> Operator:
         return FineTiltSeries(self)
 
+    def arrays(self) -> dict[str, tuple[Array, str]]:
+        nz, nx, _ = self.in_shape
+        matrix = projection(nz, nx, self.projection.angles, True)[0]
+        rows = "projection of one slice y: SciPy CSR, row = view·n_u + u, column = z·n_x + x; "
+        return {
+            "tilt_deg": (self.angles, "tilt of each view in degrees; the beam runs along z"),
+            "projection_data": (matrix.data * self.projection.weight, rows + "the values"),
+            "projection_indices": (matrix.indices, rows + "the columns"),
+            "projection_indptr": (matrix.indptr, rows + "where each row begins"),
+            "blur_variance": (
+                self.blur.variance,
+                "variance in px² of the Gaussian blur that view and u get after the projection",
+            ),
+        }
+
 
 class FineTiltSeries(Operator):
     """What the microscope records: the tilt series of the band-limited object on a finer grid.

@@ -1,0 +1,143 @@
+"""What the tiers' files hold, and what they never hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from django.core.files.storage import default_storage
+
+from modalities import datasets, physics
+from modalities.physics import TIERS, load
+
+KEYS = physics.keys()
+
+
+@pytest.fixture
+def spec(settings, tmp_path):
+    settings.TRUTH_DIR = tmp_path / "truth"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "modalities.storage.WholeFileStorage",
+            "OPTIONS": {"location": str(tmp_path / "media")},
+        },
+    }
+    return load("stem")
+
+
+def open_download(spec, tier: str) -> h5py.File:
+    return h5py.File(default_storage.open(datasets.challenge_name(spec, tier)), "r")
+
+
+def names_of(h5: h5py.File) -> set[str]:
+    found: set[str] = set()
+    h5.visititems(lambda name, item: found.update({name, *(f"{name}@{a}" for a in item.attrs)}))
+    return found
+
+
+def test_the_public_file_holds_all_that_its_tier_reveals(spec):
+    datasets.build(spec, "public")
+    with open_download(spec, "public") as h5:
+        assert dict(h5.attrs)["variant"] == "stem"
+        assert {"tier", "version", "runner_type", "description"} <= set(h5.attrs)
+        for i in range(4):
+            sample = h5[f"sample_{i:02d}"]
+            assert sample["y"].shape == physics.forward(spec).out_shape
+            assert sample["x_true"].shape == spec.shape
+            assert json.loads(sample.attrs["true_spec"]) == datasets.draw(spec, "public").mismatch
+            ranges = json.loads(sample.attrs["spec_ranges"])
+            assert ranges["probe_size"] == [-0.1, 0.2, "Å"]
+            assert json.loads(sample.attrs["metadata"])["x_hat_shape"] == list(spec.shape)
+            assert "chain" in sample["H_ideal"].attrs
+            assert all("description" in d.attrs for d in (sample["y"], sample["x_true"]))
+
+
+def test_the_dev_file_says_nothing_about_the_truth(spec):
+    datasets.build(spec, "dev")
+    with open_download(spec, "dev") as h5:
+        assert not [n for n in names_of(h5) if "true" in n]
+        assert "scene" not in json.loads(h5["sample_00"].attrs["metadata"])
+    content = Path(default_storage.path(datasets.challenge_name(spec, "dev"))).read_bytes()
+    truth = datasets.load_truth(spec, "dev")
+    for value in truth.mismatch.values():
+        assert repr(value).encode() not in content
+        assert np.float64(value).tobytes() not in content
+    for x in truth.x:
+        for start in range(0, x.size - 64, x.size // 16):
+            piece = x.ravel()[start : start + 64]
+            if np.ptp(piece) > 0:
+                assert piece.astype("<f4").tobytes() not in content
+
+
+def test_the_hidden_tier_has_no_download(spec):
+    written = datasets.build(spec, "hidden")
+    assert written.name == ""
+    assert not list(Path(default_storage.location).rglob("*hidden*"))
+    assert datasets.hidden_challenge_path(spec).exists()
+
+
+def test_truth_lies_where_only_the_scorer_reads(spec, settings):
+    datasets.build(spec, "hidden")
+    assert Path(settings.TRUTH_DIR).stat().st_mode & 0o077 == 0
+    for secret in Path(settings.TRUTH_DIR).rglob("*.h5"):
+        assert secret.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_scenes_and_truths_differ_between_the_tiers(key):
+    drawn = [datasets.draw(load(key), tier) for tier in TIERS]
+    assert len({d.seed for d in drawn}) == 3
+    assert len({json.dumps(d.mismatch) for d in drawn}) == 3
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_true_value_lies_in_its_range_and_away_from_the_middle(key, settings):
+    spec = load(key)
+    for i in range(40):
+        settings.DATA_KEY = f"another key {i}"
+        for tier in ("dev", "hidden"):
+            found = datasets.draw(spec, tier).mismatch
+            for name, (low, high) in datasets.ranges(spec, tier).items():
+                assert low < found[name] < high
+                assert abs(found[name] - (low + high) / 2) > 0.05 * (high - low)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_neither_the_middle_nor_the_nominal_values_are_a_good_guess(key, settings):
+    spec = load(key)
+    for i in range(40):
+        settings.DATA_KEY = f"another key {i}"
+        found = datasets.draw(spec, "hidden").mismatch
+        parts = [found[m.name] / m.perturbed for m in spec.mismatches]
+        assert np.sqrt(np.mean(np.square(parts))) >= datasets.LEAST_MISMATCH
+
+
+def test_public_data_do_not_depend_on_the_secret_and_the_others_do(settings):
+    spec = load("stem")
+    before = {tier: datasets.draw(spec, tier) for tier in TIERS}
+    versions = {tier: datasets.version_of(spec, tier) for tier in TIERS}
+    settings.DATA_KEY = "another key altogether"
+    assert datasets.draw(spec, "public") == before["public"]
+    assert datasets.version_of(spec, "public") == versions["public"]
+    for tier in ("dev", "hidden"):
+        assert datasets.draw(spec, tier) != before[tier]
+        assert datasets.version_of(spec, tier) != versions[tier]
+
+
+def test_building_twice_gives_the_same_bytes(spec):
+    assert datasets.build(spec, "public").sha256 == datasets.build(spec, "public").sha256
+
+
+def test_the_measurement_is_the_one_that_anyone_can_make_again(spec):
+    datasets.build(spec, "public")
+    drawn = datasets.draw(spec, "public")
+    H = physics.forward(spec, **drawn.mismatch)
+    x = physics.scene(spec, 2, seed=drawn.seed)
+    y = physics.measure(H, x, np.random.default_rng([drawn.seed, 2, 1]))
+    np.testing.assert_array_equal(
+        datasets.load_measurements(spec, "public")[2].astype("f4"), y.astype("f4")
+    )
