@@ -1,15 +1,13 @@
-"""Fill an empty site while it already answers: data sets to download, runs of the gallery."""
+"""Fill an empty site while it already answers: the gallery first, then the challenge."""
 
 from typing import Any
 
-from django.core.management import BaseCommand, call_command, get_commands
+from django.core.management import BaseCommand, call_command
 
 
 class Command(BaseCommand):
-    help = "Build the data sets and queue the gallery runs that are missing."
+    help = "Queue the gallery runs that are missing, build the data sets, queue the baselines."
 
     def handle(self, **options: Any) -> None:
-        # build_datasets belongs to the challenge; the gallery does not wait for it.
-        for name in ("run_baselines", "build_datasets"):
-            if name in get_commands():
-                call_command(name)
+        for name in ("run_gallery", "build_datasets", "run_baselines"):
+            call_command(name, stdout=self.stdout)
