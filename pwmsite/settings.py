@@ -204,13 +204,16 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CONCURRENCY = env.int("PWM_WORKERS", default=len(os.sched_getaffinity(0)))
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
+CELERY_BEAT_SCHEDULE = {"house": {"task": "pwmsite.tasks.keep_house", "schedule": 3600.0}}
 CELERY_TIMEZONE = "UTC"
 # A job whose worker is silent for so long goes back to the queue.
 PWM_LEASE_SECONDS = env.float("PWM_LEASE_SECONDS", default=30.0)
 # May visitors who are not logged in start a gallery run? On one's own machine they may.
 PWM_OPEN_COMPUTE = env.bool("PWM_OPEN_COMPUTE", default=not PRODUCTION)
 
-# ---------------------------------------------------------------- mail and logs
+# ---------------------------------------------------------------- mail, logs, metrics
 globals().update(env.email_url("PWM_EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("PWM_MAIL_FROM", default="pwm@localhost")
 LOGGING = logs.configure(as_json=PRODUCTION, level=env("PWM_LOG_LEVEL", default="INFO"))
+# What Prometheus must bring to read /metrics; without it there is no such page.
+PWM_METRICS_TOKEN = env("PWM_METRICS_TOKEN", default="")

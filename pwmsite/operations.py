@@ -1,0 +1,167 @@
+"""How the site is doing, in numbers: for the operators' page, and for Prometheus.
+
+Both show the same facts. Neither is for the public: the page asks for staff, ``/metrics`` for the
+token in PWM_METRICS_TOKEN and is not there without one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.admin.views.decorators import staff_member_required
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db.models import Count, Max, Min
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from modalities.jobs import Job, State
+from modalities.sweeper import kinds
+from pwmsite.health import CHECKS, outcome
+from pwmsite.models import Worker
+
+LATELY = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The jobs of one kind: how many wait and since when, how many run, how the others ended."""
+
+    kind: str
+    name: str
+    waiting: int
+    oldest: datetime | None
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
+
+    @property
+    def oldest_seconds(self) -> float:
+        return (timezone.now() - self.oldest).total_seconds() if self.oldest else 0.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One way in which jobs of a kind failed lately."""
+
+    kind: str
+    code: str
+    times: int
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A place where files lie; sizes in bytes, None where the place does not tell."""
+
+    name: str
+    where: str
+    free: int | None
+    total: int | None
+
+    @property
+    def used_percent(self) -> int | None:
+        return round(100 * (1 - self.free / self.total)) if self.total and self.free else None
+
+
+def queue_of(kind: type[Job]) -> Queue:
+    rows = kind._default_manager.all()
+    counts = dict(rows.order_by().values_list("state").annotate(Count("pk")))
+    oldest = rows.filter(state=State.QUEUED).aggregate(Min("queued_at"))["queued_at__min"]
+    return Queue(
+        kind=str(kind._meta.verbose_name),
+        name=kind.queue,
+        waiting=counts.get(State.QUEUED, 0),
+        oldest=oldest,
+        running=counts.get(State.RUNNING, 0),
+        succeeded=counts.get(State.SUCCEEDED, 0),
+        failed=counts.get(State.FAILED, 0),
+        cancelled=counts.get(State.CANCELLED, 0),
+    )
+
+
+def failures() -> list[Failure]:
+    """Count what went wrong lately by kind and error code, the most frequent first."""
+    found = [
+        Failure(str(kind._meta.verbose_name), code, times, last_at)
+        for kind in kinds()
+        for code, times, last_at in kind._default_manager.order_by()
+        .filter(state=State.FAILED, finished_at__gt=timezone.now() - LATELY)
+        .values_list("error_code")
+        .annotate(Count("pk"), Max("finished_at"))
+    ]
+    return sorted(found, key=lambda failure: -failure.times)
+
+
+def disks() -> list[Disk]:
+    places = [("State", settings.VAR_DIR)]
+    if isinstance(default_storage, FileSystemStorage):
+        places.append(("Files", Path(default_storage.location)))
+    found = []
+    for name, path in places:
+        usage = shutil.disk_usage(path) if path.exists() else None
+        found.append(Disk(name, str(path), usage and usage.free, usage and usage.total))
+    if not isinstance(default_storage, FileSystemStorage):
+        found.append(Disk("Files", f"bucket {default_storage.bucket_name}", None, None))
+    return found
+
+
+@never_cache
+@require_safe
+@staff_member_required
+def page(request: HttpRequest) -> HttpResponse:
+    """Show the operators what waits, who works, what failed and what is left of the disk."""
+    context = {
+        "checks": [(name, outcome(name, check)) for name, check in CHECKS.items()],
+        "queues": [queue_of(kind) for kind in kinds()],
+        "workers": Worker.objects.all(),
+        "failures": failures(),
+        "disks": disks(),
+        "days": LATELY.days,
+    }
+    return render(request, "operations.html", context)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer Prometheus, if it brings the token (``Authorization: Bearer …``)."""
+    token = settings.PWM_METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not token or not constant_time_compare(given, token):
+        raise Http404
+    return HttpResponse("\n".join(lines()) + "\n", content_type="text/plain; version=0.0.4")
+
+
+def lines() -> Iterator[str]:
+    """Write the facts in Prometheus' text format."""
+    yield "# TYPE pwm_jobs gauge"
+    queues = [queue_of(kind) for kind in kinds()]
+    for queue in queues:
+        for state in ("waiting", "running", "succeeded", "failed", "cancelled"):
+            yield f'pwm_jobs{{kind="{queue.kind}",state="{state}"}} {getattr(queue, state)}'
+    yield "# TYPE pwm_oldest_waiting_seconds gauge"
+    for queue in queues:
+        yield f'pwm_oldest_waiting_seconds{{kind="{queue.kind}"}} {queue.oldest_seconds:.1f}'
+    yield "# TYPE pwm_failures_lately gauge"
+    for failure in failures():
+        labels = f'kind="{failure.kind}",code="{failure.code}"'
+        yield f"pwm_failures_lately{{{labels}}} {failure.times}"
+    alive = list(Worker.objects.alive())
+    yield "# TYPE pwm_workers gauge"
+    yield f"pwm_workers {len(alive)}"
+    yield "# TYPE pwm_worker_processes gauge"
+    yield f"pwm_worker_processes {sum(worker.processes for worker in alive)}"
+    yield "# TYPE pwm_disk_free_bytes gauge"
+    for disk in disks():
+        if disk.free is not None:
+            yield f'pwm_disk_free_bytes{{place="{disk.name}"}} {disk.free}'

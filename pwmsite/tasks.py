@@ -1,0 +1,27 @@
+"""Housekeeping: what the clock asks for once an hour."""
+
+from celery import shared_task
+from django.core.files.storage import storages
+from django.core.management import call_command
+
+from modalities.storage import WholeFileStorage
+
+
+@shared_task
+def keep_house() -> None:
+    """Remove sessions that have ended and files that nobody finished writing."""
+    call_command("clearsessions")
+    remove_unfinished()
+
+
+def remove_unfinished() -> int:
+    """Remove what writers left behind when they died; count the files."""
+    left = [
+        path
+        for alias in ("default", "private")
+        if isinstance(storages[alias], WholeFileStorage)
+        for path in storages[alias].unfinished()
+    ]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
