@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import nh3
 from latex2mathml.converter import convert
@@ -23,6 +23,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Mistakes and remedies": ("Mistake", "Remedy"),
     "Mismatch cases and corrections": ("Mismatch case", "Correction"),
 }
+_INLINE_MATH = re.compile(r"\$(?![\s$])([^$\n]*[^\s$])\$(?!\d)")
+_BLOCK_MATH = re.compile(r"\$\$([^$]+)\$\$")
 _MATH_TAGS = (
     "math mrow mi mn mo ms mtext mspace msup msub msubsup mfrac msqrt mroot mover munder "
     "munderover mtable mtr mtd mstyle mpadded"
@@ -52,6 +54,17 @@ def sections(text: str, filename: str) -> list[dict[str, str]]:
             _check_table(body, columns, filename, _line(tokens[start]))
         parts.append({"slug": slug(title), "title": title, "html": _html(body)})
     return parts
+
+
+def split(text: str, filename: str) -> list[dict[str, str]]:
+    """Split any Markdown at its level-2 headings, as ``sections`` does, whatever they are."""
+    tokens = _parse(text, filename)
+    starts = [i for i, t in enumerate(tokens) if t.type == "heading_open" and t.tag == "h2"]
+    titles = [tokens[i + 1].content for i in starts]
+    return [
+        {"slug": slug(title), "title": title, "html": _html(tokens[start + 3 : end])}
+        for title, start, end in zip(titles, starts, [*starts[1:], len(tokens)], strict=True)
+    ]
 
 
 def inline(text: str, where: str) -> str:
@@ -134,22 +147,24 @@ def _line(token: Token) -> int:
 
 
 def _math_rule(state: StateInline, silent: bool) -> bool:
-    """Read ``$…$`` as a formula; a dollar before a space, or without its partner, is a dollar."""
-    found = re.compile(r"\$(?![\s$])([^$\n]*[^\s$])\$(?!\d)").match(state.src, state.pos)
+    """Read ``$…$`` as a formula, ``$$…$$`` as one on a line of its own; a dollar before a space, or
+    without its partner, is a dollar."""
+    block = _BLOCK_MATH.match(state.src, state.pos)
+    found = block or _INLINE_MATH.match(state.src, state.pos)
     if not found:
         return False
     if not silent:
         token = state.push("math", "math", 0)
         token.content = found[1]
-        token.meta = {"mathml": _mathml(found[1])}
+        token.meta = {"mathml": _mathml(found[1], "block" if block else "inline")}
     state.pos = found.end()
     return True
 
 
-def _mathml(latex: str) -> str:
+def _mathml(latex: str, display: Literal["block", "inline"]) -> str:
     """Give MathML, or "" for a formula that cannot be read."""
     try:
-        mathml = convert(latex)
+        mathml = convert(latex, display=display)
     except Exception:  # latex2mathml has a dozen kinds of its own, without a common base
         return ""
     return "" if "\\" in mathml else mathml  # an unknown command comes back as it was
