@@ -68,7 +68,8 @@ class Submission(Job):
 
     problems: everything that is wrong with a refused file, one sentence each.
     result: the tier's means, interval, ceiling and scenes, as ``score.TierResult`` has them.
-    arrays: the reconstructions as read and checked (.npz, float32), to draw them from.
+    arrays: the reconstructions as read and checked (.npz, float32), to draw and score again.
+    corrected_spec: the parameters that came with them, one object per scene.
     """
 
     task_name = "leaderboards.tasks.score_submission"
@@ -82,6 +83,7 @@ class Submission(Job):
     code_url = models.URLField("code", blank=True)
     problems = models.JSONField(default=list, blank=True)
     result = models.JSONField(default=dict, blank=True)
+    corrected_spec = models.JSONField(default=list, blank=True)
     arrays = models.FileField(storage=private_storage, max_length=200, blank=True)
     entry = models.ForeignKey(
         "leaderboards.Entry", models.SET_NULL, null=True, blank=True, related_name="submissions"
