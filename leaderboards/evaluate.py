@@ -12,10 +12,10 @@ import json
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from django.db import IntegrityError, transaction
@@ -23,7 +23,7 @@ from django.db import IntegrityError, transaction
 from leaderboards.models import Checkpoint, Entry, Family, Method, Reference, ScoreTier, Trust
 from leaderboards.record import record
 from leaderboards.score import SceneScore, TierResult, score_tier, summary
-from leaderboards.submission import Calibration, Evaluation, Variant
+from leaderboards.submission import Calibration, Evaluation, Variant, keep_arrays
 from modalities import datasets, physics
 from modalities.models import Modality
 from modalities.physics import Array, Report, Spec
@@ -139,17 +139,25 @@ def compute(evaluation: Evaluation, report: Report) -> Callable[[], None]:
         )
     try:
         run = _standard if evaluation.tier == ScoreTier.STANDARD else _tier
-        result, outputs, costs = run(spec, evaluation, report)
+        found = run(spec, evaluation, report)
     except FileNotFoundError:
         raise JobFailed(
             "no_truth",
             f"The data of the {evaluation.tier} tier are not on this machine. "
             "Run build_datasets here, then run_baselines again.",
         ) from None
-    return lambda: _save(evaluation, result, outputs, costs)
+    arrays = keep_arrays(evaluation, datasets.sample_names(spec), found.x_hats)
+    return lambda: _save(evaluation, found, arrays)
 
 
-Found = tuple[TierResult, str, dict[str, float]]
+@dataclass(frozen=True)
+class Found:
+    """What a baseline gave: its score, its reconstructions, the spec it used, its CPU time."""
+
+    result: TierResult
+    x_hats: list[Array]
+    used: dict[str, float]
+    cpu_seconds: float
 
 
 def _standard(spec: Spec, evaluation: Evaluation, report: Report) -> Found:
@@ -164,7 +172,7 @@ def _standard(spec: Spec, evaluation: Evaluation, report: Report) -> Found:
             SceneScore(done.psnr, done.ssim, done.consistency, done.consistency, score, {})
         )
         x_hats.append(done.x_hat)
-    return summary(scenes), _hash(x_hats), {"cpu_seconds": time.process_time() - start}
+    return Found(summary(scenes), x_hats, spec.nominal, time.process_time() - start)
 
 
 def _tier(spec: Spec, evaluation: Evaluation, report: Report) -> Found:
@@ -178,9 +186,9 @@ def _tier(spec: Spec, evaluation: Evaluation, report: Report) -> Found:
     for i, y in enumerate(ys):
         part = Part(report, 0.5 + 0.4 * i / count, 0.5 + 0.4 * (i + 1) / count)
         x_hats.append(physics.reconstruct(evaluation.method.physics_name, H, y, part))
-    costs = {"cpu_seconds": time.process_time() - start + spent}
+    seconds = time.process_time() - start + spent
     result = score_tier(spec, tier, x_hats, [used] * count, Part(report, 0.9, 1.0))
-    return result, _hash(x_hats), costs
+    return Found(result, x_hats, used, seconds)
 
 
 def _operator_spec(
@@ -223,27 +231,29 @@ def _hash(x_hats: list[Array]) -> str:
     return total.hexdigest()
 
 
-def _save(
-    evaluation: Evaluation, result: TierResult, outputs: str, costs: dict[str, float]
-) -> None:
+def _save(evaluation: Evaluation, found: Found, arrays: str) -> None:
     variant = Variant(evaluation.variant)
     name = evaluation.method.name + SUFFIX[variant]
     entry: Entry = record(
         evaluation.modality,
         evaluation.method,
         evaluation.tier,
-        result,
+        found.result,
         name=f"{name}, nominal spec" if _is_plain(evaluation) else name,
         trust=Trust.RERUN,
         reference=REFERENCE[variant] if evaluation.is_reference else "",
-        costs=costs,
+        costs={"cpu_seconds": found.cpu_seconds},
         inputs_sha256=evaluation.inputs,
         program_sha256=program_sha256(),
-        outputs_sha256=outputs,
+        outputs_sha256=_hash(found.x_hats),
         environment_sha256=environment_sha256(),
     )
-    values: dict[str, Any] = {"result": result.as_json(), "entry": entry}
-    Evaluation.objects.filter(pk=evaluation.pk).update(**values)
+    Evaluation.objects.filter(pk=evaluation.pk).update(
+        result=found.result.as_json(),
+        corrected_spec=[found.used] * len(found.x_hats),
+        arrays=arrays,
+        entry=entry,
+    )
 
 
 def _is_plain(evaluation: Evaluation) -> bool:

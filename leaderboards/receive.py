@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
-import numpy as np
-from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -19,7 +16,7 @@ from leaderboards.intake import (
 )
 from leaderboards.record import record
 from leaderboards.score import TierResult, score_tier
-from leaderboards.submission import Submission, private_storage
+from leaderboards.submission import Submission, keep_arrays, load_arrays
 from modalities import datasets
 from modalities.physics import METRICS_VERSION, Report, Spec, silent
 from modalities.physics.progress import Part
@@ -39,7 +36,7 @@ def compute(submission: Submission, report: Report) -> Callable[[], None]:
     report("scoring", 0.15)
     result = _score(spec, submission.tier, reading, Part(report, 0.15, 0.9))
     report("keeping the reconstructions", 0.9)
-    arrays = _keep(submission, reading)
+    arrays = keep_arrays(submission, datasets.sample_names(spec), reading.x_hat)
     return lambda: _save(submission, reading, result, arrays)
 
 
@@ -72,21 +69,9 @@ def _score(spec: Spec, tier: str, reading: Reading, report: Report) -> TierResul
         ) from None
 
 
-def _keep(submission: Submission, reading: Reading) -> str:
-    """Store the arrays as read, which are safe to open, beside the upload, which is not."""
-    names = datasets.sample_names(submission.modality.spec)
-    file = io.BytesIO()
-    np.savez_compressed(file, **dict(zip(names, reading.x_hat, strict=True)))
-    path = f"submissions/{submission.pk}-{submission.token}.npz"
-    return private_storage().save(path, ContentFile(file.getvalue()))
-
-
 def rescore(submission: Submission, report: Report = silent) -> None:
     """Score a submission again by today's metrics; the history keeps the old numbers."""
-    names = datasets.sample_names(submission.modality.spec)
-    with submission.arrays.open("rb") as file, np.load(file) as arrays:
-        x_hats = [arrays[name] for name in names]
-    reading = Reading(x_hats, submission.corrected_spec)
+    reading = Reading(list(load_arrays(submission).values()), submission.corrected_spec)
     result = _score(submission.modality.spec, submission.tier, reading, report)
     with transaction.atomic():
         _save(submission, reading, result, submission.arrays.name)

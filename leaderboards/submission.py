@@ -5,9 +5,13 @@ These are rows of ``leaderboards.models``; they stand here because they are jobs
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.db import models, transaction
 from django.db.models import Q
@@ -27,6 +31,21 @@ class Quota(Exception):
 def private_storage() -> Storage:
     """Give the storage of what only its owner and the scorer may see."""
     return storages["private"]
+
+
+def keep_arrays(job: Job, names: Sequence[str], x_hats: Sequence[Any]) -> str:
+    """Store reconstructions as .npz (float32), and give the name they have."""
+    file = io.BytesIO()
+    arrays = {n: np.asarray(x, np.float32) for n, x in zip(names, x_hats, strict=True)}
+    np.savez_compressed(file, **arrays)
+    path = f"outputs/{job.pk}-{job.token}.npz"
+    return private_storage().save(path, ContentFile(file.getvalue()))
+
+
+def load_arrays(job: Submission | Evaluation) -> dict[str, Any]:
+    """Read what ``keep_arrays`` stored, by sample."""
+    with job.arrays.open("rb") as file, np.load(file) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 class SubmissionQuerySet(JobQuerySet):
@@ -156,6 +175,8 @@ class Evaluation(Job):
     variant = models.CharField(max_length=10, choices=Variant.choices)
     is_reference = models.BooleanField(default=False)
     inputs = models.CharField(max_length=64)
+    corrected_spec = models.JSONField(default=list, blank=True)
+    arrays = models.FileField(storage=private_storage, max_length=200, blank=True)
     result = models.JSONField(default=dict, blank=True)
     entry = models.ForeignKey(
         "leaderboards.Entry", models.SET_NULL, null=True, blank=True, related_name="evaluations"
