@@ -1,0 +1,204 @@
+"""Ranked rows of every board: the page, the API and the exports show these same objects.
+
+A board is read in two queries, however many entries it has. Ties share a rank; what has no score
+comes last, on every database. References (nominal, middle, oracle) and incomplete entries stand
+in the list without a rank; disqualified ones do not stand in it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, F, Q, Window
+from django.db.models.functions import RowNumber
+
+from modalities.models import Modality
+
+from .models import CHALLENGE_TIERS, Board, Entry, Method, Origin, ScoreTier, TierScore
+from .rows import MISSING, Cell, Row, cell, ranked
+
+
+@dataclass(frozen=True)
+class Boards:
+    """All boards of one modality, from entries that have been read already."""
+
+    modality: Modality
+    entries: Sequence[Any]
+    cells: dict[Any, dict[str, Cell]] = field(repr=False)
+
+    def standard(self, origin: str = Origin.MEASURED) -> list[Row]:
+        return self._rows(Board.STANDARD, origin, (ScoreTier.STANDARD,))
+
+    def challenge(self, origin: str = Origin.MEASURED) -> list[Row]:
+        """The overall board: three cells under each score."""
+        return self._rows(Board.CHALLENGE, origin, CHALLENGE_TIERS)
+
+    def tier(self, tier: str, origin: str = Origin.MEASURED) -> list[Row]:
+        """One tier's own board: only those who have a score there."""
+        return self._rows(Board.CHALLENGE, origin, (ScoreTier(tier),), by_tier=True)
+
+    def methods(self) -> int:
+        """Count the methods that have an entry on any board."""
+        return len({entry.method_id for entry in self.entries})
+
+    def _rows(
+        self, board: str, origin: str, tiers: tuple[str, ...], by_tier: bool = False
+    ) -> list[Row]:
+        found = [
+            (entry, tuple(self.cells[entry.id].get(tier, _NO_CELL[tier]) for tier in tiers))
+            for entry in self.entries
+            if entry.board == board and entry.origin == origin
+        ]
+        if by_tier:
+            scored = [
+                (entry, cells, cells[0].score)
+                for entry, cells in found
+                if cells[0].score is not None
+            ]
+        else:
+            scored = [(entry, cells, entry.score) for entry, cells in found]
+        scored.sort(key=lambda row: (row[2] is None, -(row[2] or 0.0), row[0].name, str(row[0].id)))
+        return ranked(scored, by_tier)
+
+
+def load(modality: Modality) -> Boards:
+    """Read all boards of a modality, in two queries."""
+    return load_many([modality])[modality.pk]
+
+
+def load_many(modalities: Iterable[Modality]) -> dict[int, Boards]:
+    """Read all boards of several modalities, in two queries; give them by primary key."""
+    wanted = {modality.pk: modality for modality in modalities}
+    entries = defaultdict(list)
+    for row in _entries(Q(modality__in=wanted)):
+        entries[row.modality_id].append(row)
+    cells = _cells(Q(entry__modality__in=wanted))
+    return {pk: Boards(modality, entries[pk], cells) for pk, modality in wanted.items()}
+
+
+def standard(modality: Modality, origin: str = Origin.MEASURED) -> list[Row]:
+    """Give the standard board of one origin."""
+    return _load(modality, Board.STANDARD, origin).standard(origin)
+
+
+def challenge(modality: Modality, origin: str = Origin.MEASURED) -> list[Row]:
+    """Give the blind challenge's overall board of one origin."""
+    return _load(modality, Board.CHALLENGE, origin).challenge(origin)
+
+
+def tier(modality: Modality, name: str, origin: str = Origin.MEASURED) -> list[Row]:
+    """Give the board of one tier and origin."""
+    return _load(modality, Board.CHALLENGE, origin).tier(name, origin)
+
+
+def best(rows: Iterable[Row]) -> Row | None:
+    """Give the leader of a board, or None while nobody is ranked."""
+    return next((row for row in rows if row.rank == 1), None)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A method's row on one board, for the method's page."""
+
+    modality: Modality
+    board: str
+    board_label: str
+    origin: str
+    row: Row
+    of: int
+
+
+def of_method(method: Method) -> list[Standing]:
+    """Give a method's rows on all boards, with their ranks, in three queries."""
+    found = []
+    for boards in load_many(Modality.objects.filter(entries__method=method).distinct()).values():
+        for board in Board:
+            for origin in (Origin.MEASURED, Origin.REPORTED):
+                rows = (
+                    boards.standard(origin) if board == Board.STANDARD else boards.challenge(origin)
+                )
+                ranked = sum(row.rank is not None for row in rows)
+                found += [
+                    Standing(boards.modality, board.value, board.label, origin.value, row, ranked)
+                    for row in rows
+                    if row.method_slug == method.slug
+                ]
+    return found
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the home page says of a modality's blind challenge."""
+
+    leader: str
+    score_text: str
+    origin: str
+    methods: int
+
+
+def summaries() -> dict[int, Summary]:
+    """Give leader and number of methods of every modality, in two queries; measured ones first."""
+    place = Window(
+        RowNumber(),
+        partition_by=[F("modality"), F("origin")],
+        order_by=[F("score").desc(), F("name").asc()],
+    )
+    leaders = (
+        Entry.objects.standing()
+        .on(Board.CHALLENGE)
+        .filter(score__isnull=False, reference="")
+        .annotate(place=place)
+        .filter(place=1)
+        .values_list("modality_id", "origin", "name", "score")
+    )
+    first: dict[int, tuple[str, str, str]] = {}
+    for modality, origin, name, score in leaders:
+        if modality not in first or origin == Origin.MEASURED:
+            first[modality] = (name, f"{score:.3f}", origin)
+    counts = (
+        Entry.objects.standing()
+        .values_list("modality_id")
+        .annotate(methods=Count("method", distinct=True))
+        .order_by()
+    )
+    return {pk: Summary(*first.get(pk, ("", MISSING, "")), methods=n) for pk, n in counts}
+
+
+def _load(modality: Modality, board: str, origin: str) -> Boards:
+    entries = _entries(Q(modality=modality, board=board, origin=origin))
+    cells = _cells(Q(entry__modality=modality, entry__board=board, entry__origin=origin))
+    return Boards(modality, entries, cells)
+
+
+_FIELDS = (
+    *("id", "modality_id", "method_id", "method__name", "method__slug", "method__family"),
+    *("board", "origin", "trust", "name", "reference", "checkpoint", "source", "source_label"),
+    *("score", "score_low", "score_high", "rank_low", "rank_high", "is_above_oracle"),
+)
+_CELL_FIELDS = (
+    *("score", "score_low", "score_high", "psnr", "ssim", "consistency"),
+    *("cpu_seconds", "peak_memory_mb"),
+)
+
+
+def _entries(where: Q) -> list[Any]:
+    return list(Entry.objects.standing().filter(where).order_by().values_list(*_FIELDS, named=True))
+
+
+def _cells(where: Q) -> dict[Any, dict[str, Cell]]:
+    """Read tier scores: {entry: {tier: cell}}."""
+    cells: dict[Any, dict[str, Cell]] = defaultdict(dict)
+    found = (
+        TierScore.objects.filter(where, entry__disqualified_at__isnull=True)
+        .order_by()
+        .values_list("entry_id", "entry__origin", "tier", *_CELL_FIELDS)
+    )
+    for entry, origin, tier_name, *values in found:
+        cells[entry][tier_name] = cell(tier_name, origin, *values)
+    return cells
+
+
+_NO_CELL = {name: Cell(name) for name in ScoreTier.values}

@@ -1,0 +1,203 @@
+"""Boards rank what they should, show what they rank, and cost the same at any length."""
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from leaderboards import boards
+from leaderboards.models import (
+    Board,
+    Checkpoint,
+    Entry,
+    Method,
+    Origin,
+    Reference,
+    TierScore,
+    Trust,
+)
+from modalities.models import Modality
+from tests.factories import make_entry, make_method, make_modality, make_user
+
+pytestmark = pytest.mark.django_db
+REPORTED = {"origin": Origin.REPORTED}
+
+
+@pytest.fixture
+def stem() -> Modality:
+    return make_modality("stem")
+
+
+def tiers(public: float, dev: float, hidden: float) -> dict[str, tuple[float, float, float]]:
+    return {"public": (public, 25.0, 0.8), "dev": (dev, 25.0, 0.8), "hidden": (hidden, 25.0, 0.8)}
+
+
+def ranks(rows: list[boards.Row]) -> list[tuple[str, int | None]]:
+    return [(row.name, row.rank) for row in rows]
+
+
+def test_challenge_shows_three_tiers_under_each_score(stem: Modality) -> None:
+    make_entry(stem, name="A", tiers=tiers(0.9, 0.6, 0.3))
+    (row,) = boards.challenge(stem)
+    assert row.score_text == "0.600"
+    assert [(c.tier, c.score_text, c.psnr_text, c.ssim_text) for c in row.cells] == [
+        ("public", "0.900", "25.00", "0.800"),
+        ("dev", "0.600", "25.00", "0.800"),
+        ("hidden", "0.300", "25.00", "0.800"),
+    ]
+
+
+def test_best_comes_first_and_ties_share_a_rank(stem: Modality) -> None:
+    for name, score in (("C", 0.5), ("A", 0.7), ("B", 0.5 + 1e-12), ("D", 0.2)):
+        make_entry(stem, name=name, score=score)
+    assert ranks(boards.challenge(stem)) == [("A", 1), ("B", 2), ("C", 2), ("D", 4)]
+
+
+def test_incomplete_entry_comes_last_and_has_no_rank(stem: Modality) -> None:
+    make_entry(stem, name="Half", tiers={"public": (0.99, 40.0, 0.99)})
+    make_entry(stem, name="Whole", tiers=tiers(0.1, 0.1, 0.1))
+    rows = boards.challenge(stem)
+    assert ranks(rows) == [("Whole", 1), ("Half", None)]
+    assert (rows[1].rank_text, rows[1].score_text, rows[1].cells[1].score_text) == ("–", "–", "–")
+    assert not rows[1].is_complete
+
+
+def test_reference_stands_at_its_score_without_a_rank(stem: Modality) -> None:
+    make_entry(stem, name="Good", score=0.6)
+    make_entry(stem, name="Oracle", score=0.8, reference=Reference.ORACLE)
+    assert ranks(boards.challenge(stem)) == [("Oracle", None), ("Good", 1)]
+
+
+def test_disqualified_entry_leaves_the_board(stem: Modality) -> None:
+    entry = make_entry(stem, score=0.6)
+    Entry.objects.filter(pk=entry.pk).update(
+        disqualified_by=make_user(), disqualified_at=timezone.now(), disqualified_reason="Cheated."
+    )
+    assert boards.challenge(stem) == []
+
+
+def test_reported_and_measured_rows_are_never_mixed(stem: Modality) -> None:
+    make_entry(stem, name="Ours", score=0.4)
+    make_entry(stem, name="Theirs", score=0.9, **REPORTED)
+    assert ranks(boards.challenge(stem, Origin.MEASURED)) == [("Ours", 1)]
+    assert ranks(boards.challenge(stem, Origin.REPORTED)) == [("Theirs", 1)]
+
+
+def test_tier_board_has_its_own_order_and_only_those_who_have_a_score(stem: Modality) -> None:
+    make_entry(stem, name="A", tiers=tiers(0.9, 0.6, 0.3))
+    make_entry(stem, name="B", tiers={"public": (0.2, 20.0, 0.5), "hidden": (0.5, 20.0, 0.5)})
+    make_entry(stem, name="C", tiers={"public": (0.0, 1.0, 0.0)})
+    assert ranks(boards.tier(stem, "hidden")) == [("B", 1), ("A", 2)]
+    assert ranks(boards.tier(stem, "public")) == [("A", 1), ("B", 2), ("C", 3)]
+    assert boards.best(boards.tier(stem, "dev")).name == "A"
+
+
+def test_board_that_is_empty_has_no_leader(stem: Modality) -> None:
+    assert boards.best(boards.challenge(stem)) is None
+
+
+def test_reported_medals_follow_the_rank(stem: Modality) -> None:
+    for name, score in (("A", 0.9), ("B", 0.8), ("C", 0.7), ("D", 0.6)):
+        make_entry(stem, name=name, score=score, **REPORTED)
+    medals = [row.medal for row in boards.challenge(stem, Origin.REPORTED)]
+    assert medals == ["gold", "silver", "bronze", ""]
+
+
+def test_measured_medal_needs_a_rank_that_nobody_below_may_hold(stem: Modality) -> None:
+    make_entry(stem, name="Clear", score=0.9, rank_low=1, rank_high=1)
+    make_entry(stem, name="Close", score=0.7, rank_low=2, rank_high=3)
+    make_entry(stem, name="Behind", score=0.69, rank_low=2, rank_high=3)
+    rows = boards.challenge(stem)
+    assert [row.medal for row in rows] == ["gold", "", "bronze"]
+    assert rows[1].rank_interval_text == "2–3"
+
+
+def test_reported_psnr_keeps_the_digits_of_its_source(stem: Modality) -> None:
+    make_entry(stem, board=Board.STANDARD, tiers={"standard": (0.772, 33.4, 0.93)}, **REPORTED)
+    make_entry(stem, board=Board.STANDARD, tiers={"standard": (0.772, 33.4, 0.93)})
+    assert boards.standard(stem, Origin.REPORTED)[0].psnr_text == "33.4"
+    assert boards.standard(stem, Origin.MEASURED)[0].psnr_text == "33.40"
+
+
+def test_row_says_whose_label_and_which_checkpoint(stem: Modality) -> None:
+    make_entry(
+        stem,
+        score=0.5,
+        source="Liang et al., ICCVW 2021",
+        source_label="Certified",
+        checkpoint=Checkpoint.UNAVAILABLE,
+        **REPORTED,
+    )
+    (row,) = boards.challenge(stem, Origin.REPORTED)
+    assert (row.trust_label, row.source, row.source_label, row.checkpoint_label) == (
+        "Reported",
+        "Liang et al., ICCVW 2021",
+        "Certified",
+        "Checkpoint unavailable",
+    )
+
+
+def test_method_has_its_rank_on_every_board(stem: Modality) -> None:
+    method = make_method(stem)
+    make_entry(stem, method, score=0.4)
+    make_entry(stem, score=0.8)
+    make_entry(stem, method, board=Board.STANDARD, score=0.9, **REPORTED)
+    standings = boards.of_method(method)
+    assert [(s.board, s.origin, s.row.rank, s.of) for s in standings] == [
+        ("standard", "reported", 1, 1),
+        ("challenge", "measured", 2, 2),
+    ]
+
+
+def test_summary_prefers_the_measured_leader(stem: Modality) -> None:
+    make_entry(stem, name="Theirs", score=0.9, **REPORTED)
+    make_entry(stem, name="Ours", score=0.5)
+    make_entry(stem, name="Behind", score=0.4)
+    summary = boards.summaries()[stem.pk]
+    assert (summary.leader, summary.score_text, summary.methods) == ("Ours", "0.500", 3)
+
+
+def fill(modality: Modality, n: int) -> None:
+    """Write n measured challenge entries with three tiers each."""
+    start = Entry.objects.count()
+    methods = Method.objects.bulk_create(
+        Method(slug=f"m{i}", name=f"M{i}", family="classical", checkpoint="none needed")
+        for i in range(start, start + n)
+    )
+    entries = Entry.objects.bulk_create(
+        Entry(
+            modality=modality,
+            method=method,
+            board=Board.CHALLENGE,
+            origin=Origin.MEASURED,
+            trust=Trust.SCORED,
+            name=method.name,
+            checkpoint=method.checkpoint,
+            score=(i % 97) / 100,
+        )
+        for i, method in enumerate(methods)
+    )
+    TierScore.objects.bulk_create(
+        TierScore(entry=entry, tier=tier, score=entry.score, psnr=25.0, ssim=0.8)
+        for entry in entries
+        for tier in ("public", "dev", "hidden")
+    )
+
+
+def test_boards_cost_the_same_number_of_queries_at_any_length(
+    stem: Modality, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    method = make_method(stem)
+    make_entry(stem, method, score=0.5)
+    for more in (50, 950):
+        fill(stem, more)
+        with django_assert_num_queries(2):
+            found = boards.load(stem)
+            (
+                found.standard(),
+                found.challenge(),
+                [found.tier(t) for t in ("public", "dev", "hidden")],
+            )
+        with django_assert_num_queries(2):
+            assert boards.challenge(stem)[0].rank == 1
+        with django_assert_num_queries(3):
+            boards.of_method(method)
