@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from ..build import Forward
 from ..operator import Array
@@ -28,6 +29,11 @@ class Method:
     reconstruct: Reconstruct
     summary: str
     citation: str
+    requires: str = ""
+
+    def is_available(self) -> bool:
+        """Tell whether the optional package that the method ``requires`` is installed."""
+        return not self.requires or find_spec(self.requires) is not None
 
 
 METHODS: Registry[Mapping[str, Method]] = Registry(
