@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from django.db import IntegrityError, transaction
 
-from leaderboards.models import Checkpoint, Entry, Family, Method, Reference, ScoreTier, Trust
+from leaderboards.models import Entry, Method, Reference, ScoreTier, Trust
 from leaderboards.record import record
 from leaderboards.score import SceneScore, TierResult, score_tier, summary
 from leaderboards.submission import Calibration, Evaluation, Variant, keep_arrays
@@ -73,7 +73,7 @@ def queue_missing(modality: Modality) -> list[Evaluation]:
     """Queue every evaluation of ``modality`` that has not run on today's data and code."""
     spec = modality.spec
     queued = []
-    for method in ensure_methods(modality):
+    for method in runnable(modality):
         for tier, variant, is_reference in _plan(spec, method):
             what = {
                 "modality": modality,
@@ -105,27 +105,11 @@ def _plan(spec: Spec, method: Method) -> list[tuple[str, str, bool]]:
     return plan
 
 
-def ensure_methods(modality: Modality) -> list[Method]:
-    """Give the rows of the methods that the physics implements here, making those that lack."""
-    methods = []
-    for name, method in physics.METHODS[modality.key].items():
-        if not method.is_available():
-            continue
-        row = Method.objects.filter(physics_name=name).first() or Method.objects.create(
-            slug=f"{name.replace('_', '-')}",
-            name=method.label,
-            family=FAMILIES.get(method.family, Family.CLASSICAL),
-            description=method.summary,
-            citation=method.citation,
-            checkpoint=Checkpoint.NOT_NEEDED,
-            physics_name=name,
-        )
-        row.modalities.add(modality)
-        methods.append(row)
-    return methods
-
-
-FAMILIES = {"learned": Family.LEARNED, "self-supervised": Family.SELF_SUPERVISED}
+def runnable(modality: Modality) -> list[Method]:
+    """List the methods that the physics implements for ``modality`` and that can run here."""
+    known = physics.METHODS[modality.key]
+    rows = Method.objects.for_modality(modality).implemented().order_by("physics_name")
+    return [m for m in rows if m.physics_name in known and known[m.physics_name].is_available()]
 
 
 def compute(evaluation: Evaluation, report: Report) -> Callable[[], None]:
