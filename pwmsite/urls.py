@@ -3,12 +3,22 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from pwmsite import health, operations
+from pwmsite import health, operations, views
+
+# Composed of several apps, so that they live here and not in modalities.
+modality_pages = [path("<slug:key>/", views.modality, name="page")]
 
 urlpatterns = [
+    path("", views.home, name="home"),
+    path("about/", views.about, name="about"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("api/", views.api, name="api"),
+    path("corner/", views.corner, name="corner"),
     path("", include("gallery.urls")),
+    path("", include("leaderboards.urls")),
+    path("search/", views.search, name="search"),
+    path("modalities/", include((modality_pages, "modalities"))),
     path("healthz", health.healthz, name="healthz"),
     path("metrics", operations.metrics, name="metrics"),
     path("operations/", operations.page, name="operations"),

@@ -38,50 +38,41 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token && event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = token;
 });
 
-// ---------------------------------------------------------------- tabs
+// ---------------------------------------------------------------- boards: one panel at a time
 function showPanel(panel) {
-  const set = panel.closest("[data-tabs]");
-  for (const other of all(":scope > .panel", set)) other.classList.toggle("on", other === panel);
-  for (const tab of all(`[role=tab][aria-controls]`, one(":scope > .bar", set))) {
-    const on = tab.getAttribute("aria-controls") === panel.id;
-    tab.setAttribute("aria-selected", on);
-    tab.tabIndex = on ? 0 : -1;
+  const set = panel.closest("[data-panels]");
+  for (const other of all(".panel", set)) other.classList.toggle("on", other === panel);
+  const [board, origin] = panel.id.split("-");
+  for (const button of all("[data-board], [data-origin]", set)) {
+    const on = button.dataset.board === board || button.dataset.origin === origin;
+    button.setAttribute("aria-pressed", on);
+  }
+}
+
+for (const set of all("[data-panels]")) {
+  showPanel(one(".panel.on", set));
+  for (const button of all("[data-board], [data-origin]", set)) {
+    button.addEventListener("click", () => {
+      const [board, origin] = one(".panel.on", set).id.split("-");
+      const id = `${button.dataset.board ?? board}-${button.dataset.origin ?? origin}`;
+      showPanel(document.getElementById(id));
+      history.replaceState(null, "", `#${id}`);
+    });
   }
 }
 
 function showWhatHolds(element) {
-  for (let panel = element.closest(".panel"); panel; panel = panel.parentElement.closest(".panel")) {
-    showPanel(panel);
-  }
+  const panel = element.closest(".panel");
+  if (panel) showPanel(panel);
   for (let box = element.closest("details"); box; box = box.parentElement.closest("details")) {
     box.open = true;
   }
 }
 
-for (const list of all("[role=tablist]")) {
-  const tabs = all("[role=tab]", list);
-  const choose = (tab) => {
-    const panel = document.getElementById(tab.getAttribute("aria-controls"));
-    showPanel(panel);
-    history.replaceState(null, "", `#${panel.id}`);
-  };
-  tabs.forEach((tab, i) => {
-    tab.addEventListener("click", () => choose(tab));
-    tab.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
-      const next = tabs[(i + step + tabs.length) % tabs.length];
-      next.focus();
-      choose(next);
-    });
-  });
-}
-
 function followHash() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;
-  const panel = target.matches(".panel") ? target : null;
-  showWhatHolds(panel || target);
+  showWhatHolds(target);
   target.scrollIntoView();
 }
 addEventListener("hashchange", followHash);
@@ -123,7 +114,7 @@ for (const table of all("table[data-sort]")) {
 
 for (const chip of all("[data-filter]")) {
   chip.addEventListener("click", () => {
-    const scope = chip.closest("[data-tabs]");
+    const scope = chip.closest("[data-panels]");
     chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") !== "true");
     const wanted = all("[data-filter][aria-pressed=true]", scope).map((c) => c.dataset.filter);
     let shown = 0;

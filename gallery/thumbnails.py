@@ -1,0 +1,68 @@
+"""What the home page shows of galleries: three pictures each, and the cost of the mismatch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Avg, F, Max, OuterRef, Q, Subquery
+
+from modalities.models import Modality
+
+from .models import Run, Scenario
+from .present import file_url
+
+LABELS = ("truth", "measured", "reconstructed")
+_SHOWN = Q(results__scene=0, results__scenario=Scenario.II)
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """Pictures of a modality's first scene in scenario II; empty while nothing was computed."""
+
+    name: str = ""
+    truth: str = ""
+    measurement: str = ""
+    reconstruction: str = ""
+    cost: str = ""
+    cost_detail: str = ""
+
+    def labelled(self) -> list[dict[str, str]]:
+        """Give what the card prints: address, label and alternative text of each picture."""
+        urls = (self.truth, self.measurement, self.reconstruction)
+        return [
+            {"url": url, "label": label, "alt": f"{self.name}, {label}"}
+            for url, label in zip(urls, LABELS, strict=True)
+        ]
+
+
+def of(modalities: Sequence[Modality]) -> dict[int, Thumbnails]:
+    """Give the thumbnails of each modality that has a gallery, by its id. One query."""
+    done = Run.objects.succeeded()
+    newest = done.filter(modality=OuterRef("modality")).order_by("-queued_at", "-pk")
+    runs = (
+        done.filter(modality__in=modalities)
+        .filter(pk=Subquery(newest.values("pk")[:1]))
+        .annotate(
+            nominal=Avg("results__psnr", filter=Q(results__scenario=Scenario.I)),
+            mismatched=Avg("results__psnr", filter=Q(results__scenario=Scenario.II)),
+            truth=Max("results__truth", filter=_SHOWN),
+            measurement=Max("results__measurement", filter=_SHOWN),
+            reconstruction=Max("results__reconstruction", filter=_SHOWN),
+            title=F("modality__short_name"),
+        )
+        .defer("spec")
+        .order_by("modality")
+    )
+    return {run.modality_id: _thumbnails(run) for run in runs if run.truth}
+
+
+def _thumbnails(run: Run) -> Thumbnails:
+    return Thumbnails(
+        name=run.title,
+        truth=file_url(run, run.truth),
+        measurement=file_url(run, run.measurement),
+        reconstruction=file_url(run, run.reconstruction),
+        cost=f"−{run.nominal - run.mismatched:.1f} dB",
+        cost_detail=f"{run.nominal:.1f} → {run.mismatched:.1f}",
+    )

@@ -1,0 +1,177 @@
+"""The boards of one modality as its page lays them out: four panels, three tiers, the leaders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.safestring import SafeString, mark_safe
+
+from modalities import physics, svg
+from modalities.models import Modality
+
+from . import boards, charts
+from .models import Board, Origin, Publication
+
+STANDARD_FORMULA = "Score = 0.5 × clip((PSNR − 15) / 30, 0, 1) + 0.5 × SSIM."
+CHALLENGE_FORMULA = (
+    "Overall = mean of the three tiers. Tier = 0.4 × clip((PSNR − 10) / 40, 0, 1) + 0.4 × SSIM + "
+    "0.2 × (1 − ‖y − Ĥx̂‖ / ‖y‖). Below each score: PSNR in dB · SSIM."
+)
+MOST_LINES = 12  # more lines in one drawing could not be told apart
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a panel: the board's row, with its bar and the words that filters look for."""
+
+    row: boards.Row
+    bar: SafeString | str
+    words: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One board of one origin."""
+
+    board: str
+    origin: str
+    title: str
+    origin_title: str
+    lines: Sequence[Line]
+    slope: SafeString | str = ""
+    is_open: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.board}-{self.origin}"
+
+    @property
+    def is_challenge(self) -> bool:
+        return self.board == Board.CHALLENGE
+
+    @property
+    def is_measured(self) -> bool:
+        return self.origin == Origin.MEASURED
+
+    @property
+    def formula(self) -> str:
+        return CHALLENGE_FORMULA if self.is_challenge else STANDARD_FORMULA
+
+
+@dataclass(frozen=True)
+class Leader:
+    """Who leads a board; ``mark`` says so where the figure is only reported."""
+
+    name: str
+    score_text: str = ""
+    origin: str = ""
+    url: str = ""
+
+    @property
+    def mark(self) -> str:
+        return " (reported)" if self.origin == Origin.REPORTED else ""
+
+    def as_fact(self) -> dict[str, str]:
+        return {"value": self.name, "detail": self.score_text, "url": self.url}
+
+
+NOBODY = Leader("nobody yet")
+
+
+@dataclass(frozen=True)
+class Boards:
+    """All that the page of one modality shows of leaderboards."""
+
+    panels: Sequence[Panel]
+    tiers: dict[str, list[Panel]]
+    families: Sequence[tuple[str, str]]
+    dataset: str
+    source: SafeString | str
+
+    @property
+    def leader(self) -> Leader:
+        return leader_of([p for p in self.panels if p.is_challenge])
+
+    @property
+    def hidden_leader(self) -> Leader:
+        return leader_of(self.tiers["hidden"])
+
+    def count_fact(self) -> dict[str, str]:
+        """Count the methods of the two boards, and how many of them were measured here."""
+        standard, challenge = (
+            len({line.row.method_slug for p in self.panels if p.board == board for line in p.lines})
+            for board in (Board.STANDARD, Board.CHALLENGE)
+        )
+        return {"value": f"{standard} standard", "detail": f"· {challenge} blind"}
+
+
+def of(modality: Modality) -> Boards:
+    """Lay out the boards of ``modality``. Three queries."""
+    every = boards.load(modality)
+    publication = Publication.objects.filter(modality=modality).first()
+    tables = {
+        (board, origin): rows(origin)
+        for board, rows in ((Board.CHALLENGE, every.challenge), (Board.STANDARD, every.standard))
+        for origin in (Origin.MEASURED, Origin.REPORTED)
+    }
+    first = next((place for place, rows in tables.items() if boards.best(rows)), None)
+    first = first or (Board.CHALLENGE, Origin.REPORTED)
+    families = {r.family: r.family_label for rows in tables.values() for r in rows}
+    return Boards(
+        panels=[_panel(*place, rows, is_open=place == first) for place, rows in tables.items()],
+        tiers={
+            tier: [
+                _panel(Board.CHALLENGE, origin, every.tier(tier, origin), tier=tier)
+                for origin in (Origin.MEASURED, Origin.REPORTED)
+            ]
+            for tier in physics.TIERS
+        },
+        families=sorted(families.items()),
+        dataset=publication.dataset if publication else "",
+        source=mark_safe(publication.source_html) if publication else "",  # noqa: S308 -- cleaned
+    )
+
+
+def leader_of(panels: Sequence[Panel]) -> Leader:
+    """Give the leader of the first of the boards that has one: measured before reported."""
+    for panel in panels:
+        if row := boards.best([line.row for line in panel.lines]):
+            return Leader(row.name, row.score_text, row.origin, row.method_url)
+    return NOBODY
+
+
+def leaders() -> dict[int, Leader]:
+    """Give the leader of every modality's blind challenge, by the modality's id. Two queries."""
+    return {
+        pk: Leader(found.leader or NOBODY.name, found.score_text, found.origin)
+        for pk, found in boards.summaries().items()
+    }
+
+
+def _panel(
+    board: str, origin: str, rows: list[boards.Row], tier: str = "", is_open: bool = False
+) -> Panel:
+    complete = [row for row in rows if row.is_complete and not row.reference][:MOST_LINES]
+    is_whole = board == Board.CHALLENGE and not tier
+    return Panel(
+        board=board,
+        origin=origin,
+        title=str(Board(board).label),
+        origin_title=str(Origin(origin).label),
+        lines=[_line(row, with_bar=not tier) for row in rows],
+        slope=charts.slope([_series(row) for row in complete]) if is_whole and complete else "",
+        is_open=is_open,
+    )
+
+
+def _line(row: boards.Row, with_bar: bool) -> Line:
+    bar = svg.bar(row.score) if with_bar and row.score is not None else ""
+    words = [row.family, row.trust, row.checkpoint.replace(" ", "-")]
+    return Line(row, bar, " ".join(words))
+
+
+def _series(row: boards.Row) -> tuple[str, list[float]]:
+    """Take the name without what all blind methods of the source have in common, and the scores."""
+    scores = [cell.score for cell in row.cells]
+    return row.name.removesuffix(" + gradient"), [s for s in scores if s is not None]

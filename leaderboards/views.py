@@ -1,0 +1,42 @@
+"""Pages of methods and of entries."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from . import boards, dossier
+from .models import Entry, Family, Method
+
+
+@require_safe
+def methods(request: HttpRequest) -> HttpResponse:
+    """List all methods by their names, those that match ``?q=`` and ``?kind=``."""
+    q, kind = request.GET.get("q", "").strip()[:80], request.GET.get("kind", "")
+    found = Method.objects.prefetch_related("modalities").annotate(entry_count=Count("entries"))
+    if q:
+        found = found.filter(name__icontains=q)
+    if kind in Family.values:
+        found = found.filter(family=kind)
+    context = {"nav": "methods", "methods": found, "q": q, "kind": kind, "kinds": Family.choices}
+    return render(request, "leaderboards/methods.html", context)
+
+
+@require_safe
+def method(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show one method: what it is, where its code is, and where it stands on every board."""
+    found = get_object_or_404(Method.objects.select_related("owner"), slug=slug)
+    context = {"nav": "methods", "method": found, "standings": boards.of_method(found)}
+    return render(request, "leaderboards/method.html", context)
+
+
+@require_safe
+def entry(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show one entry: its scores, the evidence for them, and who decided what about it."""
+    related = ("modality", "method", "certified_by", "disqualified_by", "submitted_by")
+    found = get_object_or_404(Entry.objects.select_related(*related), pk=pk)
+    return render(request, "leaderboards/entry.html", {"nav": "", **dossier.of(found)})

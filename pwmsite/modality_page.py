@@ -1,0 +1,180 @@
+"""What the page of one modality holds, put together from all apps: texts ready to be printed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.safestring import mark_safe
+
+from gallery import present
+from leaderboards import panels
+from modalities import diagrams, physics
+from modalities.models import Modality
+from modalities.physics import Spec
+from modalities.primitives import PRIMITIVES, SYMBOLS, formula
+
+from . import examples
+
+CONTENTS = (
+    ("boards", "Leaderboards"),
+    ("tiers", "Challenge tiers"),
+    ("gallery", "Gallery"),
+    ("model", "Forward model"),
+    ("about", "About"),
+    ("practice", "Practice notes"),
+    ("data", "Data, quick start"),
+    ("refs", "References"),
+    ("cite", "Cite, credits"),
+)
+DOT = {"public": "d1", "dev": "d4", "hidden": "d2"}
+SCENARIOS = ("I", "II", "III")
+
+
+def context(modality: Modality) -> dict[str, Any]:
+    """Gather everything that templates/modalities/page.html prints."""
+    spec = modality.spec
+    gallery = present.board(modality)
+    boards = panels.of(modality)
+    return {
+        "nav": "modalities",
+        "modality": modality,
+        "contents": CONTENTS,
+        "gallery": gallery,
+        "boards": boards,
+        "facts": facts(spec, boards, gallery),
+        "tiers": [_tier(modality, tier, boards) for tier in modality.tiers.all()],
+        "ranges": {"drawing": diagrams.ranges(spec), "rows": _range_rows(spec)},
+        "model": _model(modality, spec),
+        "prose": {
+            part["slug"].replace("-", "_"): mark_safe(part["html"])  # noqa: S308 -- cleaned by sync
+            for part in modality.sections
+        },
+        "source": _source_gallery(modality, gallery),
+        "data": {
+            "python": examples.python(spec),
+            "api": examples.api(modality.key),
+            "setup": modality.facts["setup"],
+        },
+        "cite": {
+            "references": modality.facts["references"],
+            "datasets": modality.facts["datasets"],
+            "bibtex": examples.bibtex(modality),
+            "revision": modality.revision[:12],
+        },
+    }
+
+
+def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dict[str, str]]:
+    """Give the five facts under the strip; what is not known yet says so."""
+    leader, hidden = boards.leader, boards.hidden_leader
+    means = {mean.scenario: mean.score.psnr for mean in gallery.means}
+    cost = {"value": "not computed yet", "detail": ""}
+    if means:
+        cost = {
+            "value": f"−{means['I'] - means['II']:.1f} dB",
+            "detail": f"{means['I']:.1f} → {means['II']:.1f}, {gallery.run.method}",
+        }
+    return [
+        {"label": f"Leader, blind challenge{leader.mark}", **leader.as_fact()},
+        {"label": f"Leader, hidden tier{hidden.mark}", **hidden.as_fact()},
+        {"label": "Cost of the mismatch", **cost},
+        {"label": "Methods", **boards.count_fact()},
+        {
+            "label": "Unknown parameters",
+            "value": str(len(spec.mismatches)),
+            "detail": ", ".join(diagrams.pretty(m.symbol) for m in spec.mismatches),
+        },
+    ]
+
+
+def _tier(modality: Modality, tier: Any, boards: panels.Boards) -> dict[str, Any]:
+    return {
+        "key": tier.name,
+        "title": tier.title,
+        "summary": tier.summary,
+        "get": tier.get,
+        "use": tier.use,
+        "submit": tier.submit,
+        "dot": DOT[tier.name],
+        "boards": boards.tiers[tier.name],
+    }
+
+
+def _range_rows(spec: Spec) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": m.name,
+            "unit": m.unit,
+            "bounds": [
+                diagrams.signed(bound)
+                for tier in physics.TIERS
+                for bound in physics.tier_range(spec, m.name, tier)
+            ],
+        }
+        for m in spec.mismatches
+    ]
+
+
+def _model(modality: Modality, spec: Spec) -> dict[str, Any]:
+    used = {step.primitive for step in spec.chain}
+    return {
+        "steps": len(spec.chain),
+        "used": len(used),
+        "formula": formula([(step.primitive, step.label) for step in spec.chain]),
+        "signal_chain": diagrams.signal_chain(spec, modality.facts["signal_chain"]),
+        "parts": [
+            part | {"symbols": [diagrams.pretty(spec.mismatch(m).symbol) for m in part["mismatch"]]}
+            for part in modality.facts["signal_chain"]
+        ],
+        "graph": diagrams.spec_graph(spec, SYMBOLS),
+        "mismatches": [
+            {
+                "symbol": diagrams.pretty(m.symbol),
+                "name": m.name,
+                "description": m.description,
+                "acts_on": m.acts_on,
+                "nominal": diagrams.signed(m.nominal),
+                "perturbed": diagrams.signed(m.perturbed),
+                "unit": m.unit,
+            }
+            for m in spec.mismatches
+        ],
+        "chain": [
+            {
+                "symbol": SYMBOLS[step.primitive],
+                "name": f"{step.primitive.capitalize()}, {step.model.replace('_', ' ')}",
+                "description": step.description,
+            }
+            for step in spec.chain
+        ],
+        "primitives": [
+            {"name": p.name, "symbol": p.symbol, "title": p.title, "summary": p.summary}
+            | {"used": p.name in used}
+            for p in PRIMITIVES
+        ],
+    }
+
+
+def _source_gallery(modality: Modality, gallery: present.Board) -> dict[str, Any] | None:
+    """Lay out what the source's gallery printed, with the precision of our own table."""
+    source = modality.facts.get("source_gallery")
+    if not source:
+        return None
+    rows = [*source["scenes"], {"name": "Mean"} | source["mean"]]
+    return {
+        "method": source["method"],
+        "mismatch": source["mismatch"],
+        "scenarios": SCENARIOS,
+        "remarks": gallery.source_violations,
+        "rows": [
+            {
+                "name": row["name"],
+                "values": [
+                    text
+                    for s in SCENARIOS
+                    for text in (f"{row[s]['psnr']:.2f}", f"{row[s]['ssim']:.3f}")
+                ],
+            }
+            for row in rows
+        ],
+    }

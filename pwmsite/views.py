@@ -1,0 +1,85 @@
+"""The pages that several apps share: home, one modality, about, the way into the API."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.utils.safestring import mark_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from modalities import prose
+from modalities.models import Modality
+
+from . import home_page, modality_page
+from .pagecache import public_page
+
+ABOUT = Path(__file__).with_name("about.md")
+LONGEST_SEARCH = 80
+
+
+def version_of_all(**_: Any) -> str:
+    """Name the state of all modalities: it changes with any of them."""
+    rows = Modality.objects.listed().values_list("key", "version").order_by("key")
+    return ",".join(f"{key}:{version}" for key, version in rows)
+
+
+def version_of_modality(key: str) -> str:
+    """Name the state of one modality's page; raise Http404 where there is none."""
+    version = Modality.objects.listed().filter(key=key).values_list("version", flat=True).first()
+    if version is None:
+        raise Http404(f"There is no modality “{key}”.")
+    return str(version)
+
+
+@public_page(version_of_all, by=("q", "category"))
+def home(request: HttpRequest) -> HttpResponse:
+    """List the modalities, those that match ``?q=`` and ``?category=``."""
+    q = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
+    context = home_page.context(q, request.GET.get("category", ""))
+    return render(request, "home.html", context)
+
+
+@public_page(version_of_modality)
+def modality(request: HttpRequest, key: str) -> HttpResponse:
+    """Show all that is known of one modality."""
+    found = Modality.objects.listed().get(key=key)
+    return render(request, "modalities/page.html", modality_page.context(found))
+
+
+@public_page(lambda: "about")
+def about(request: HttpRequest) -> HttpResponse:
+    """Explain scores, tiers, trust, credits and primitives."""
+    return render(request, "about.html", {"nav": "about", "parts": about_parts()})
+
+
+@lru_cache(maxsize=1)
+def about_parts() -> list[dict[str, str]]:
+    """Render ``about.md`` once, split at its headings."""
+    parts = prose.split(ABOUT.read_text(encoding="utf-8"), ABOUT.name)
+    return [part | {"html": mark_safe(part["html"])} for part in parts]  # noqa: S308 -- cleaned
+
+
+@public_page(version_of_all)
+def api(request: HttpRequest) -> HttpResponse:
+    """Say what the API holds, and lead to it."""
+    return render(request, "api.html", {"nav": "api", **home_page.api_context()})
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Give the fragment under the header's search field: modalities and methods that match."""
+    q = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
+    return render(request, "_found.html", {"q": q, **home_page.found(q)})
+
+
+@never_cache
+@require_safe
+def corner(request: HttpRequest) -> HttpResponse:
+    """Give what belongs to one reader: who they are, their messages, and the token of forms."""
+    return render(request, "_corner.html", {"csrf": get_token(request)})
