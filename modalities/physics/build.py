@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, get_args
 
 from .operator import Chain, Operator, ShapeError
 from .primitives import FUSED, PRIMITIVES
@@ -67,21 +70,41 @@ def _runs(spec: Spec) -> list[list[int]]:
 
 
 def _arguments(spec: Spec, i: int, values: dict[str, float]) -> dict[str, Any]:
-    """Give the arguments of step ``i`` with the mismatch added; check their names."""
+    """Give the arguments of step ``i`` with the mismatch added; check their names and types."""
     step = spec.chain[i]
     args: dict[str, Any] = dict(step.args)
-    accepted = inspect.signature(_primitive(spec, i)).parameters
-    for name in args:
-        if name not in accepted or name == "in_shape":
-            known = ", ".join(n for n in accepted if n != "in_shape") or "none"
+    accepted = _accepted(_primitive(spec, i))
+    for name, value in args.items():
+        where = f"{spec.key}.toml: chain[{i}].args.{name}"
+        if name not in accepted:
             raise SpecError(
-                f"{spec.key}.toml: chain[{i}].args.{name} is not an argument of "
-                f"{step.primitive}/{step.model}; it takes {known}."
+                f"{where} is not an argument of {step.primitive}/{step.model}; "
+                f"it takes {', '.join(accepted) or 'none'}."
             )
+        if not _fits(value, accepted[name]):
+            kind = getattr(accepted[name], "__name__", accepted[name])
+            raise SpecError(f"{where}: expected {kind}, got {value!r}.")
     for m in spec.mismatches:
         if m.step == step.name:
             args[m.argument] = args[m.argument] + values[m.name]
     return args
+
+
+@cache
+def _accepted(model: Callable[..., Operator]) -> dict[str, Any]:
+    """Give the names and the types of the arguments that a model takes beside its shape."""
+    parameters = inspect.signature(model, eval_str=True).parameters.values()
+    return {p.name: p.annotation for p in parameters if p.name != "in_shape"}
+
+
+def _fits(value: object, annotation: Any) -> bool:
+    """Tell whether a TOML value suits the annotation; lists and arrays are left to the model."""
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    if not all(kind in (int, float, bool, str, NoneType) for kind in kinds):
+        return True
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, kinds) or (float in kinds and isinstance(value, int))
 
 
 def _step(spec: Spec, run: list[int], shape: tuple[int, ...], args: list[dict[str, Any]]) -> Any:
@@ -92,7 +115,7 @@ def _step(spec: Spec, run: list[int], shape: tuple[int, ...], args: list[dict[st
         return FUSED[kinds](shape, args)
     except (ShapeError, TypeError, ValueError) as error:
         where = f"chain[{run[0]}]" if len(run) == 1 else f"chain[{run[0]}] to [{run[-1]}]"
-        raise SpecError(f"{spec.key}.toml: {where}.args: {error}") from error
+        raise SpecError(f"{spec.key}.toml: {where}.args: {str(error).rstrip('.')}.") from error
 
 
 def _primitive(spec: Spec, i: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from modalities.physics import Forward, Spec, forward, keys, load, parse
@@ -111,9 +112,10 @@ SYSTEMS: dict[str, tuple[list[int], Steps, str, float]] = {
 
 
 def system(key: str) -> Spec:
-    """Parse one of the systems, or load a modality of the catalogue."""
+    """Parse one of the systems, or load a modality of the catalogue on a grid of a quarter."""
     if key in keys():
-        return load(key)
+        spec = load(key)
+        return replace(spec, shape=tuple(n // 4 for n in spec.shape))
     shape, steps, acts_on, perturbed = SYSTEMS[key]
     return parse(catalogue_text(key, shape, steps, acts_on, perturbed), f"{key}.toml")
 

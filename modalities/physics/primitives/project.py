@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -82,6 +83,10 @@ class Radon(_Projector):
         self.pixel = pixel
 
     def truth(self) -> Operator:
+        return self._finer
+
+    @cached_property
+    def _finer(self) -> Operator:
         return FineRadon(self)
 
     def _view(self, beta: float) -> sparse.coo_array:
