@@ -15,12 +15,15 @@ from .convolve import Gaussian, Psf
 from .depth_of_field import DepthOfField
 from .detect import Additive, Counts, Intensity, Saturating
 from .disperse import Prism
+from .electron_probe import ElectronProbe
 from .illuminate import Block, Fringes, Hadamard, Random
 from .modulate import Mask
 from .parallel import Parallel, TiltSeries
 from .project import Cone, Fan, Radon
 from .rotate import InPlane, Views
 from .sample import Cartesian, Radial
+from .scan import Scan
+from .stem import ScannedProbe
 from .tilt import Tilt
 
 PRIMITIVES: dict[str, dict[str, Callable[..., Operator]]] = {
@@ -29,6 +32,7 @@ PRIMITIVES: dict[str, dict[str, Callable[..., Operator]]] = {
         "rayleigh_sommerfeld": propagate.RayleighSommerfeld,
         "plural_scattering": propagate.PluralScattering,
         "depth_of_field": DepthOfField,
+        "electron_probe": ElectronProbe,
     },
     "modulate": {"mask": Mask},
     "project": {"parallel": Parallel, "radon": Radon, "fan": Fan, "cone": Cone},
@@ -40,6 +44,7 @@ PRIMITIVES: dict[str, dict[str, Callable[..., Operator]]] = {
         "additive": Additive,
         "intensity": Intensity,
         "saturating": Saturating,
+        "scan": Scan,
     },
     "illuminate": {"block": Block, "hadamard": Hadamard, "random": Random, "fringes": Fringes},
     "disperse": {"prism": Prism},
@@ -51,4 +56,5 @@ PRIMITIVES: dict[str, dict[str, Callable[..., Operator]]] = {
 # ("primitive/model", …) -> class, called cls(in_shape, [args of each step]).
 FUSED: dict[tuple[str, ...], Callable[[Shape, Sequence[dict[str, Any]]], Operator]] = {
     ("rotate/tilt", "propagate/depth_of_field", "project/parallel"): TiltSeries,
+    ("propagate/electron_probe", "convolve/gaussian", "detect/scan"): ScannedProbe,
 }

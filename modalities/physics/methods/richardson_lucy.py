@@ -1,0 +1,66 @@
+"""Richardson-Lucy: maximum likelihood for counts, x ← x·Hᵀ(y/Hx)/Hᵀ1, stopped in time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..build import Forward
+from ..noise import PoissonGaussian
+from ..operator import Array, Operator
+from ..progress import Report
+from .stem_frames import counting_noise
+
+LARGEST, SMALLEST = 120, 20
+# Stop when an iteration lowers χ² per datum by less than this: what follows fits noise.
+GAIN = 2.5e-4
+
+
+def richardson_lucy(H: Forward, y: Array, report: Report) -> Array:
+    """Iterate until the fit hardly improves: the iteration semi-converges and would fit noise.
+
+    Richardson (1972), Lucy (1974). Read noise enters as extra counts (Snyder et al. 1995).
+    """
+    step = Step(H, y, counting_noise(H))
+    x, before = step.start(), np.inf
+    for i in range(LARGEST):
+        report("Richardson-Lucy", i / LARGEST)
+        x, chi2 = step(x)
+        if i >= SMALLEST and before - chi2 < GAIN:
+            break
+        before = chi2
+    report("Richardson-Lucy", 1.0)
+    return x
+
+
+class Step:
+    """One multiplicative update for data with Poisson and read noise, in float32.
+
+    A datum plus ρ = read_noise²/dose has, to second order, the statistics of counts of mean
+    Hx + ρ; that is what makes the update a maximum-likelihood step for both noises.
+    """
+
+    def __init__(self, H: Operator, y: Array, noise: PoissonGaussian) -> None:
+        self.H = H
+        self.offset = np.float32(noise.read_noise**2 / noise.dose + noise.background)
+        self.floor = max(self.offset, np.float32(1e-6)) / 4
+        self.dose = noise.dose
+        self.data = np.maximum(y.astype(np.float32) + self.offset, 0)
+        sums = H.H(np.ones(H.out_shape, np.float32))
+        self.sums = np.maximum(sums, sums.max() * np.float32(1e-3))
+
+    def start(self) -> Array:
+        """Give the flat image that explains the data's mean."""
+        level = self.data.sum() / self.sums.sum()
+        return np.full(self.H.in_shape, level, np.float32)
+
+    def __call__(self, x: Array) -> tuple[Array, float]:
+        """Give the updated image, and χ² per datum of the one that came in."""
+        mean = self.H(x)
+        mean += self.offset
+        np.maximum(mean, self.floor, out=mean)
+        ratio = self.data / mean
+        misfit = ratio - 1
+        chi2 = self.dose * float(np.vdot(misfit * mean, misfit)) / ratio.size
+        back = self.H.H(ratio)
+        np.maximum(back, 0, out=back)
+        return x * back / self.sums, chi2

@@ -1,0 +1,56 @@
+"""What the methods for STEM reach on the catalogue's own scenes."""
+
+import numpy as np
+import pytest
+
+from modalities import physics
+from modalities.physics import scenarios
+
+SPEC = physics.load("stem")
+
+
+def mean(method, scenario, seed=0):
+    outcomes = [scenarios.run(SPEC, method, i, scenario, seed) for i in range(4)]
+    return np.mean([o.psnr for o in outcomes]), np.mean([o.ssim for o in outcomes])
+
+
+@pytest.mark.parametrize(
+    ("method", "least"), [("wiener", (29.0, 0.84)), ("richardson_lucy", (33.5, 0.96))]
+)
+def test_method_reaches_its_mark_on_the_nominal_system(method, least):
+    psnr, ssim = mean(method, "I")
+    assert psnr >= least[0]
+    assert ssim >= least[1]
+
+
+@pytest.mark.parametrize("method", ["wiener", "richardson_lucy"])
+def test_mismatch_costs_and_the_oracle_wins_back(method):
+    psnrs = [
+        {s: scenarios.run(SPEC, method, i, s).psnr for s in ("I", "II", "III")} for i in range(4)
+    ]
+    assert scenarios.violations(psnrs) == []
+    assert all(p["III"] - p["II"] > 1.0 for p in psnrs)
+
+
+@pytest.mark.parametrize("method", sorted(physics.METHODS["stem"]))
+def test_method_says_where_it_is_and_can_be_stopped(method):
+    H = physics.forward(SPEC)
+    y = scenarios.measurement(SPEC, 0, "I")
+
+    def stop(phase, fraction):
+        assert phase
+        assert 0 <= fraction <= 1
+        raise physics.Cancelled
+
+    with pytest.raises(physics.Cancelled):
+        physics.reconstruct(method, H, y, stop)
+
+
+@pytest.mark.parametrize("method", ["wiener", "richardson_lucy"])
+def test_method_is_repeatable_to_the_bit(method):
+    H = physics.forward(SPEC, **SPEC.perturbed)
+    y = scenarios.measurement(SPEC, 1, "III")
+    first, second = (physics.reconstruct(method, H, y) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert first.shape == H.in_shape
+    assert np.isfinite(first).all()
