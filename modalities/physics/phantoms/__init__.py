@@ -30,11 +30,10 @@ def scene(spec: Spec, index: int, seed: int = 0) -> Array:
         raise SpecError(
             f"{spec.key} has no scene {index}; its scenes are 0 to {len(spec.scenes) - 1}."
         )
-    rng = np.random.default_rng([seed, index])
-    x = np.asarray(PHANTOMS[spec.key][spec.scenes[index].phantom](spec, rng), dtype=np.float64)
+    name, phantoms = spec.scenes[index].phantom, PHANTOMS[spec.key]
+    if name not in phantoms:
+        raise SpecError(f"{spec.key} has no phantom '{name}'; it has {', '.join(phantoms)}.")
+    x = np.asarray(phantoms[name](spec, np.random.default_rng([seed, index])), dtype=np.float64)
     if x.shape != spec.shape:
-        raise SpecError(
-            f"{spec.key}: phantom '{spec.scenes[index].phantom}' made {x.shape}, "
-            f"expected {spec.shape}."
-        )
+        raise SpecError(f"{spec.key}: phantom '{name}' made {x.shape}, expected {spec.shape}.")
     return np.clip(x, 0.0, 1.0)
