@@ -21,7 +21,7 @@ def load(key: str) -> Spec:
     """Read ``catalogue/<key>.toml``; raise SpecError if there is none or it is wrong."""
     if key not in keys():
         raise SpecError(f"There is no modality '{key}'; the catalogue has {', '.join(keys())}.")
-    return read((CATALOGUE / f"{key}.toml").read_text(encoding="utf-8"), f"{key}.toml")
+    return parse((CATALOGUE / f"{key}.toml").read_text(encoding="utf-8"), f"{key}.toml")
 
 
 def parse(text: str, filename: str) -> Spec:

@@ -55,6 +55,19 @@ CASES = [
         {"wavelength": 0.5, "distance": 30.0, "pixel": 2.0},
         {"wavelength": 0.05, "distance": 10.0, "pixel": 0.2},
     ),
+    Case(
+        "propagate/electron_probe",
+        (32, 40),
+        {
+            "voltage": 200.0,
+            "convergence_angle": 21.4,
+            "defocus": [0.0, -6.0],
+            "c3": 1.0,
+            "c5": 2.0,
+            "pixel": 0.2,
+        },
+        {"convergence_angle": 1.0, "c3": 0.5, "c5": 0.5},
+    ),
     Case("propagate/plural_scattering", (9, 3), {"thickness": 0.8}, {"thickness": 0.3}),
     Case(
         "propagate/depth_of_field",
@@ -94,6 +107,12 @@ CASES = [
     Case("convolve/psf", (12, 15), {"psf": PSF}, {"shift_y": 0.7, "shift_x": 0.7}),
     Case("accumulate/sum", (4, 5, 6), {"axes": [0, -1], "step": 0.5}, {"step": 0.1}),
     Case("detect/counts", (5, 6), {"dose": 50.0, "gain": 0.3}, {"gain": 0.1}),
+    Case(
+        "detect/scan",
+        (2, 40, 40),
+        {"dose": 300.0, "rotations": [0, 90]},
+        {"distortion": 1.0, "gain": 0.1},
+    ),
     Case("detect/additive", (5, 6), {"sigma": 0.1, "gain": 2.0}, {"gain": 0.1}),
     Case("detect/additive", (5, 6), {"sigma": 0.1, "real": False}, {}),
     Case(
