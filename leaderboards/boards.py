@@ -17,8 +17,9 @@ from django.db.models.functions import RowNumber
 
 from modalities.models import Modality
 
-from .models import CHALLENGE_TIERS, Board, Entry, Method, Origin, ScoreTier, TierScore
+from .models import Board, Entry, Method, Origin, ScoreTier, TierScore
 from .rows import MISSING, Cell, Row, cell, ranked
+from .vocabulary import CHALLENGE_TIERS
 
 
 @dataclass(frozen=True)

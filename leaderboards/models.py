@@ -19,76 +19,21 @@ from simple_history.models import HistoricalRecords
 
 from modalities.models import Modality
 
-# Two runs of one program match when their scores do, to this.
-RERUN_TOLERANCE = 0.001
+from .curation import CERTIFICATE_RULES, AppendOnly, Curated
+from .vocabulary import (
+    Board,
+    Checkpoint,
+    Family,
+    Origin,
+    Reference,
+    ScoreTier,
+    Trust,
+)
 
 slug_rule = RegexValidator(
     r"^[a-z0-9]+(-[a-z0-9]+)*$", "A slug is lower case: letters, digits and single hyphens."
 )
 https_rule = URLValidator(schemes=["https"], message="Give a link that begins with https://.")
-sha256_rule = RegexValidator(r"^[0-9a-f]{64}$", "A SHA-256 hash has 64 hexadecimal digits.")
-
-
-class Family(models.TextChoices):
-    CLASSICAL = "classical", "Classical"
-    SELF_SUPERVISED = "self-supervised", "Self-supervised"
-    LEARNED = "learned", "Learned"
-
-
-class Checkpoint(models.TextChoices):
-    NOT_NEEDED = "none needed", "No checkpoint needed"
-    AVAILABLE = "available", "Checkpoint available"
-    UNAVAILABLE = "unavailable", "Checkpoint unavailable"
-
-
-class Board(models.TextChoices):
-    STANDARD = "standard", "Standard"
-    CHALLENGE = "challenge", "Blind challenge"
-
-
-class Origin(models.TextChoices):
-    REPORTED = "reported", "Reported by the source"
-    MEASURED = "measured", "Measured here"
-
-
-class Trust(models.TextChoices):
-    REPORTED = "reported", "Reported"
-    SCORED = "scored", "Scored"
-    RERUN = "rerun", "Re-run"
-    CERTIFIED = "certified", "Certified"
-
-
-class ScoreTier(models.TextChoices):
-    STANDARD = "standard", "Standard"
-    PUBLIC = "public", "Public"
-    DEV = "dev", "Dev"
-    HIDDEN = "hidden", "Hidden"
-
-
-class Reference(models.TextChoices):
-    """Rows that the site adds to compare with; they are shown and never ranked."""
-
-    NOMINAL = "nominal", "Nominal spec"
-    MIDDLE = "middle", "Middle of the range"
-    ORACLE = "oracle", "Oracle"
-
-
-CHALLENGE_TIERS = (ScoreTier.PUBLIC, ScoreTier.DEV, ScoreTier.HIDDEN)
-
-
-class AppendOnly(models.Model):
-    """History: rows are added, never changed."""
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError("History cannot be changed.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("History cannot be deleted.")
 
 
 class Publication(models.Model):
@@ -200,25 +145,7 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         return self.order_by(F("score").desc(nulls_last=True), "name", "pk")
 
 
-_CERTIFICATE = (
-    Q(
-        certified_by__isnull=False,
-        certified_at__isnull=False,
-        # A comparison with NULL is neither true nor false, and a CHECK lets that pass.
-        score__isnull=False,
-        second_score__isnull=False,
-        second_score__gte=F("score") - RERUN_TOLERANCE,
-        second_score__lte=F("score") + RERUN_TOLERANCE,
-    )
-    & ~Q(certified_reason="")
-    & ~Q(inputs_sha256="")
-    & ~Q(outputs_sha256="")
-    & ~Q(environment_sha256="")
-)
-_NO_CERTIFICATE = Q(certified_by__isnull=True, certified_at__isnull=True, certified_reason="")
-
-
-class Entry(models.Model):
+class Entry(Curated):
     """One row of one board: a method on a modality, reported by a source or measured here.
 
     score: the standard score, or the mean of the three tiers once all of them exist.
@@ -253,30 +180,15 @@ class Entry(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    # Evidence: what went in, what ran, what came out, where; and the second run.
-    inputs_sha256 = models.CharField(max_length=64, blank=True, validators=[sha256_rule])
-    program_sha256 = models.CharField(max_length=64, blank=True, validators=[sha256_rule])
-    outputs_sha256 = models.CharField(max_length=64, blank=True, validators=[sha256_rule])
-    environment_sha256 = models.CharField(max_length=64, blank=True, validators=[sha256_rule])
-    second_score = models.FloatField(null=True, blank=True)
-
-    certified_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    certified_at = models.DateTimeField(null=True, blank=True)
-    certified_reason = models.TextField(blank=True)
-    disqualified_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    disqualified_at = models.DateTimeField(null=True, blank=True)
-    disqualified_reason = models.TextField(blank=True)
-
     objects = EntryQuerySet.as_manager()
-    history = HistoricalRecords(bases=[AppendOnly])
+    history = HistoricalRecords(
+        bases=[AppendOnly], history_change_reason_field=models.TextField(null=True)
+    )
 
     class Meta:
         ordering = ("modality", "board", "origin", "-score")
         verbose_name_plural = "entries"
+        permissions = (("curate_entry", "Can certify, revoke, disqualify and reinstate entries"),)
         indexes = (models.Index(fields=["modality", "board", "origin"], name="entry_board"),)
         constraints = (
             models.UniqueConstraint(
@@ -306,39 +218,7 @@ class Entry(models.Model):
                 name="entry_reported_names_source",
                 violation_error_message="A reported result names its source.",
             ),
-            models.CheckConstraint(
-                condition=~Q(trust__in=(Trust.RERUN, Trust.CERTIFIED))
-                | (~Q(program_sha256="") & ~Q(checkpoint=Checkpoint.UNAVAILABLE)),
-                name="entry_rerun_has_program",
-                violation_error_message=(
-                    "Without its program and its checkpoint an entry goes no further than 'scored'."
-                ),
-            ),
-            models.CheckConstraint(
-                condition=(Q(trust=Trust.CERTIFIED) & _CERTIFICATE)
-                | (~Q(trust=Trust.CERTIFIED) & _NO_CERTIFICATE),
-                name="entry_certificate_complete",
-                violation_error_message=(
-                    "A certified entry says who, when and why, has the hashes of its inputs, "
-                    "program, outputs and environment, and a second run whose score matches."
-                ),
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    disqualified_by__isnull=True,
-                    disqualified_at__isnull=True,
-                    disqualified_reason="",
-                )
-                | (
-                    Q(disqualified_by__isnull=False, disqualified_at__isnull=False)
-                    & ~Q(disqualified_reason="")
-                    & ~Q(trust=Trust.CERTIFIED)
-                ),
-                name="entry_disqualified_with_reason",
-                violation_error_message=(
-                    "A disqualified entry says who, when and why, and is not certified."
-                ),
-            ),
+            *CERTIFICATE_RULES,
             models.CheckConstraint(
                 condition=Q(score__isnull=True) | Q(score__gte=-1, score__lte=1),
                 name="entry_score_fits",
@@ -352,20 +232,12 @@ class Entry(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("leaderboards:entry", args=[self.pk])
 
-    @property
-    def is_certified(self) -> bool:
-        return self.trust == Trust.CERTIFIED
-
-    @property
-    def is_disqualified(self) -> bool:
-        return self.disqualified_at is not None
-
 
 class TierScore(models.Model):
     """The score of one entry on one tier (or on the standard benchmark), and its parts.
 
     psnr in dB; consistency is not printed by sources. scenes: per-scene parts of a measured one.
-    spec_error: per parameter, its estimate minus the truth, in the parameter's unit.
+    spec_error: per parameter, |estimate − truth| as a part of its range.
     """
 
     entry = models.ForeignKey(Entry, models.CASCADE, related_name="tier_scores")

@@ -6,19 +6,10 @@ from typing import Any
 
 from django.db import transaction
 
-from leaderboards.models import (
-    CHALLENGE_TIERS,
-    Board,
-    Entry,
-    Method,
-    Origin,
-    Reference,
-    ScoreTier,
-    TierScore,
-    Trust,
-)
+from leaderboards.models import Board, Entry, Method, Origin, Reference, ScoreTier, TierScore, Trust
 from leaderboards.score import TierResult
 from leaderboards.uncertainty import interval, standings
+from leaderboards.vocabulary import CHALLENGE_TIERS
 from modalities.models import Modality
 
 # Scores that differ by less than this are equal; what an oracle may be beaten by.

@@ -122,6 +122,9 @@ def make_tier_score(
     ssim: float = 0.8,
     **fields: Any,
 ) -> TierScore:
+    """A tier score; a measured one has two scenes, a little below and above it."""
+    if entry.origin == Origin.MEASURED:
+        fields.setdefault("scenes", [{"score": score - 0.001}, {"score": score + 0.001}])
     return TierScore.objects.create(
         entry=entry, tier=tier, score=score, psnr=psnr, ssim=ssim, **fields
     )
