@@ -9,9 +9,10 @@ import h5py
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
+from django.core.management import call_command
 from skimage.metrics import structural_similarity
 
-from leaderboards import evaluate, tasks
+from leaderboards import bundle, evaluate, receive, tasks
 from leaderboards.catalogue import sync_everything
 from leaderboards.models import Board, Calibration, Entry, Origin, Trust
 from leaderboards.submission import Evaluation, Quota, Submission
@@ -36,7 +37,6 @@ def stem(state, settings):
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {"BACKEND": folder, "OPTIONS": {"location": str(state / "media")}},
-        "private": {"BACKEND": folder, "OPTIONS": {"location": str(state / "private")}},
     }
     sync_everything()
     modality = Modality.objects.get(key="stem")
@@ -131,7 +131,7 @@ def test_a_refused_file_lists_its_problems_and_costs_nothing(stem, tmp_path, set
     assert (
         refused.problems[0] == "sample_00/x_hat: expected float32 (256, 256), got float32 (3, 3)."
     )
-    assert not Entry.objects.exists()
+    assert not Entry.objects.measured().exists()
     good = submission_file(tmp_path / "s.h5", *wiener(stem, "dev"))
     assert score(submit(stem, method, user, good, "dev")).state == State.SUCCEEDED
 
@@ -208,5 +208,55 @@ def test_an_evaluation_of_other_code_says_so_and_writes_nothing(stem):
     tasks.evaluate_baseline(str(queued.pk))
     queued.refresh_from_db()
     assert (queued.state, queued.error_code) == (State.FAILED, "outdated")
-    assert not Entry.objects.exists()
+    assert not Entry.objects.measured().exists()
     assert not Calibration.objects.exists()
+
+
+@pytest.fixture
+def scored(stem, tmp_path) -> Submission:
+    content = submission_file(tmp_path / "s.h5", *wiener(stem, "public"))
+    return score(submit(stem, make_method(stem), make_user(), content))
+
+
+def test_a_bundle_confirms_its_own_score(scored, tmp_path):
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(bundle.write(scored.entry))
+    call_command("verify_bundle", str(path))
+    assert [f.is_confirmed for f in bundle.verify(path.read_bytes())] == [True]
+
+
+def test_one_changed_byte_in_a_bundle_is_refused(scored):
+    content = bundle.write(scored.entry)
+    for at in range(0, len(content), len(content) // 50):
+        spoilt = bytearray(content)
+        spoilt[at] ^= 1
+        with pytest.raises(bundle.BundleError):
+            bundle.verify(bytes(spoilt))
+
+
+def test_a_bundle_that_claims_another_score_is_found_out(scored):
+    Submission.objects.filter(pk=scored.pk).update(result=scored.result | {"score": 0.99})
+    findings = bundle.verify(bundle.write(scored.entry))
+    assert [f.is_confirmed for f in findings] == [False]
+
+
+def test_a_bundle_holds_no_outputs_of_secret_tiers(stem, tmp_path):
+    content = submission_file(tmp_path / "s.h5", *wiener(stem, "dev"))
+    done = score(submit(stem, make_method(stem), make_user(), content, "dev"))
+    packed = bundle.write(done.entry)
+    assert b"outputs/dev.npz" not in packed
+    assert [f.is_confirmed for f in bundle.verify(packed)] == [None]
+
+
+def test_old_numbers_stay_in_the_history_when_the_metrics_change(scored, monkeypatch):
+    assert not receive.outdated()
+    stale = scored.result | {"metrics_version": 0, "score": 0.1}
+    Submission.objects.filter(pk=scored.pk).update(result=stale)
+    row = scored.entry.tier_scores.get()
+    row.score, row.metrics_version = 0.1, 0
+    row.save()
+    call_command("rescore")
+    row.refresh_from_db()
+    assert row.score == pytest.approx(scored.result["score"])
+    assert {h.score for h in row.history.all()} >= {0.1, row.score}
+    assert not receive.outdated()
