@@ -27,10 +27,10 @@ class Counts(Operator):
     ) -> None:
         self.in_shape = self.out_shape = in_shape
         self.gain = gain
-        self.noise = _counting(dose, read_noise, background)
+        self.noise = counting(dose, read_noise, background)
 
     def describe(self) -> str:
-        return f"detect/counts {self.in_shape}: gain {self.gain:g}, {_described(self.noise)}"
+        return f"detect/counts {self.in_shape}: gain {self.gain:g}, {described(self.noise)}"
 
     def _apply(self, x: Array) -> Array:
         return np.asarray(x * self.gain)
@@ -86,12 +86,12 @@ class Intensity(Operator):
     ) -> None:
         self.in_shape = self.out_shape = in_shape
         self.gain, self.reference = gain, reference
-        self.noise = _counting(dose, read_noise, background)
+        self.noise = counting(dose, read_noise, background)
 
     def describe(self) -> str:
         return (
             f"detect/intensity {self.in_shape}: gain {self.gain:g}, reference amplitude "
-            f"{self.reference:g}, {_described(self.noise)}"
+            f"{self.reference:g}, {described(self.noise)}"
         )
 
     def derivative(self, x: Array) -> Operator:
@@ -124,12 +124,12 @@ class Saturating(Operator):
             raise ValueError(f"full_well must be positive (units of the signal), got {full_well}.")
         self.in_shape = self.out_shape = in_shape
         self.gain, self.full_well = gain, full_well
-        self.noise = _counting(dose, read_noise, background)
+        self.noise = counting(dose, read_noise, background)
 
     def describe(self) -> str:
         return (
             f"detect/saturating {self.in_shape}: gain {self.gain:g}, full well "
-            f"{self.full_well:g}, {_described(self.noise)}"
+            f"{self.full_well:g}, {described(self.noise)}"
         )
 
     def derivative(self, x: Array) -> Operator:
@@ -156,7 +156,7 @@ class _RealPart(Operator):
         return np.asarray(np.conj(self._weights) * y)
 
 
-def _counting(dose: float, read_noise: float, background: float) -> PoissonGaussian:
+def counting(dose: float, read_noise: float, background: float) -> PoissonGaussian:
     if dose <= 0:
         raise ValueError(f"dose must be positive (counts per unit of signal), got {dose}.")
     if read_noise < 0 or background < 0:
@@ -166,7 +166,7 @@ def _counting(dose: float, read_noise: float, background: float) -> PoissonGauss
     return PoissonGaussian(dose, read_noise, background)
 
 
-def _described(noise: PoissonGaussian) -> str:
+def described(noise: PoissonGaussian) -> str:
     return (
         f"dose {noise.dose:g} counts per unit, background {noise.background:g}, "
         f"read noise {noise.read_noise:g} counts"

@@ -52,14 +52,25 @@ class _Projector(Operator):
         return np.asarray(self._matrix(y.dtype)[1] @ y.ravel()).reshape(self.in_shape)
 
     def _matrix(self, dtype: np.dtype) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Give the matrix and its transpose; the latter is written row by row, pixel by pixel."""
         if dtype not in self._matrices:
-            views = [self._view(np.deg2rad(angle)) for angle in self.angles]
-            matrix = sparse.vstack(views).tocsr().astype(dtype)
-            self._matrices[dtype] = matrix, matrix.T.tocsr()
+            shadows = [self._view(np.deg2rad(angle)) for angle in self.angles]
+            per_view = math.prod(self.out_shape[1:])
+            bins = [(b + i * per_view).astype(np.int32) for i, (b, _) in enumerate(shadows)]
+            weights = np.concatenate([w.astype(dtype) for _, w in shadows], axis=1)
+            entries = weights.ravel(), np.concatenate(bins, axis=1).ravel()
+            starts = np.arange(len(weights) + 1, dtype=np.int32) * weights.shape[1]
+            shape = math.prod(self.in_shape), math.prod(self.out_shape)
+            back = sparse.csr_array((*entries, starts), shape=shape)
+            back.eliminate_zeros()
+            self._matrices[dtype] = back.T.tocsr(), back
         return self._matrices[dtype]
 
-    def _view(self, beta: float) -> sparse.coo_array:
-        """Give the matrix (bins of one view, pixels) at angle ``beta`` (radians)."""
+    def _view(self, beta: float) -> tuple[Array, Array]:
+        """Give the bins that each pixel shades at angle ``beta`` (radians), and by how much.
+
+        Both are (pixels, taps).
+        """
         raise TypeError(f"{type(self).__name__} defines no view.")
 
 
@@ -89,11 +100,11 @@ class Radon(_Projector):
     def _finer(self) -> Operator:
         return FineRadon(self)
 
-    def _view(self, beta: float) -> sparse.coo_array:
+    def _view(self, beta: float) -> tuple[Array, Array]:
         y, x = _grid(self.in_shape)
-        cos, sin = np.full(x.size, np.cos(beta)), np.full(x.size, np.sin(beta))
+        cos, sin = np.array([np.cos(beta)]), np.array([np.sin(beta)])
         bins, weights = taps(x * cos + y * sin, cos, sin, self.out_shape[1])
-        return _matrix(bins, self.pixel * weights, self.out_shape[1])
+        return bins, self.pixel * weights
 
 
 class FineRadon(Operator):
@@ -142,11 +153,11 @@ class Fan(_Projector):
         self.source, self.detector = source, detector
         self.bin_width, self.shift = bin_width, shift
 
-    def _view(self, beta: float) -> sparse.coo_array:
+    def _view(self, beta: float) -> tuple[Array, Array]:
         y, x = _grid(self.in_shape)
         breaks, amplitude, _ = shadow(x, y, beta, self.source, self.detector)
         bins, weights = overlap(breaks, self.out_shape[1], self.bin_width, self.shift)
-        return _matrix(bins, amplitude[:, None] * weights, self.out_shape[1])
+        return bins, amplitude[:, None] * weights
 
 
 class Cone(_Projector):
@@ -174,7 +185,7 @@ class Cone(_Projector):
         self.source, self.detector = source, detector
         self.bin_width, self.shift = bin_width, shift
 
-    def _view(self, beta: float) -> sparse.coo_array:
+    def _view(self, beta: float) -> tuple[Array, Array]:
         _, rows, columns = self.out_shape
         y, x = _grid(self.in_shape[1:])
         breaks, amplitude, magnification = shadow(x, y, beta, self.source, self.detector)
@@ -186,8 +197,8 @@ class Cone(_Projector):
         oblique = np.sqrt(1 + v**2 / (self.detector**2 + middle**2))
         weights = (amplitude * oblique)[..., None, None] * along[..., None] * across[:, None, :]
         bins = w[..., None] * columns + u[:, None, :]
-        voxels = int(np.prod(self.in_shape))
-        return _matrix(bins.reshape(voxels, -1), weights.reshape(voxels, -1), rows * columns)
+        voxels = math.prod(self.in_shape)
+        return bins.reshape(voxels, -1), weights.reshape(voxels, -1)
 
 
 def shadow(
@@ -214,13 +225,6 @@ def _grid(shape: Shape) -> tuple[Array, Array]:
     """Give y and x of every pixel, flat."""
     y, x = np.meshgrid(centred(shape[0]), centred(shape[1]), indexing="ij")
     return y.ravel(), x.ravel()
-
-
-def _matrix(bins: Array, weights: Array, n_bins: int) -> sparse.coo_array:
-    """Turn bins and weights (pixels, taps) into a matrix (n_bins, pixels)."""
-    pixels = np.broadcast_to(np.arange(len(bins))[:, None], bins.shape)
-    entries = (weights.ravel(), (bins.ravel(), pixels.ravel()))
-    return sparse.coo_array(entries, shape=(n_bins, len(bins)))
 
 
 def _plane(in_shape: Shape, ndim: int) -> None:

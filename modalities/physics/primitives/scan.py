@@ -14,7 +14,7 @@ import numpy as np
 from scipy import fft, sparse
 
 from ..operator import Array, Operator, Shape
-from .detect import _counting, _described
+from .detect import counting, described
 from .fourier import centred, real_filter
 
 # Fast and slow direction of a scan turned by φ, as ((axis, sign), (axis, sign)); axis 0 is y.
@@ -52,13 +52,13 @@ class Scan(Operator):
             raise ValueError(f"rotations are multiples of 90° from 0 to 270, got {unknown}.")
         self.in_shape = self.out_shape = in_shape
         self.distortion, self.rotations, self.gain = distortion, tuple(rotations), gain
-        self.noise = _counting(dose, read_noise, background)
+        self.noise = counting(dose, read_noise, background)
 
     def describe(self) -> str:
         return (
             f"detect/scan {self.in_shape}: distortion {self.distortion:g} %, rotations "
             f"{', '.join(f'{r}°' for r in self.rotations)}, gain {self.gain:g}, "
-            f"{_described(self.noise)}"
+            f"{described(self.noise)}"
         )
 
     def _apply(self, x: Array) -> Array:
