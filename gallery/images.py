@@ -28,7 +28,7 @@ FEW = 4  # a stack of so few planes is a set of frames, not a third dimension
 
 def object_picture(x: Array, scale: Scale = OBJECT_SCALE) -> bytes:
     """Draw an object: an image as it is, a volume by its two middle planes along the long axes."""
-    return webp(_volume_planes(x), scale, "gray")
+    return webp(_volume_planes(x), scale, "inferno")
 
 
 def object_size(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -40,12 +40,12 @@ def object_size(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def error_picture(x: Array, x_hat: Array) -> bytes:
     """Draw |x̂ − x| on the scale that all errors share."""
-    return webp(_volume_planes(np.abs(np.clip(x_hat, 0, 1) - x)), ERROR_SCALE, "inferno")
+    return webp(_volume_planes(np.abs(np.clip(x_hat, 0, 1) - x)), ERROR_SCALE, "viridis")
 
 
 def measurement_picture(y: Array, scale: Scale) -> bytes:
     """Draw a measurement: its first frame, or a stack's middle projection above its sinogram."""
-    return webp(_measurement_planes(y), scale, "viridis")
+    return webp(_measurement_planes(y), scale, "inferno")
 
 
 def measurement_scale(y: Array) -> Scale:

@@ -240,7 +240,7 @@ def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Board:
     means = [_mean(scenario, rows, source) for scenario in run.scenarios]
     by = {mean.scenario: mean.score for mean in means}
     share = rho(by["II"].psnr, by["III"].psnr, by["IV"].psnr) if "IV" in by else None
-    printed = [{s: row[s]["psnr"] for s in ("I", "II", "III")} for row in source.get("scene", [])]
+    printed = [{s: row[s]["psnr"] for s in ("I", "II", "III")} for row in source.get("scenes", [])]
     return Board(
         **base,
         run=line(run, modality.key),
@@ -264,7 +264,7 @@ def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Board:
 
 def _scene(run: Run, index: int, results: list[SceneResult], source: dict[str, Any]) -> SceneRow:
     scene = run.spec["scenes"][index]
-    printed = dict(enumerate(source.get("scene", []))).get(index, {})
+    printed = dict(enumerate(source.get("scenes", []))).get(index, {})
     mine = [r for r in results if r.scene == index]
     cells = [_cell(run, scene["name"], r, printed) for r in mine]
     return SceneRow(

@@ -29,6 +29,8 @@ class Thumbnails:
 
     def labelled(self) -> list[dict[str, str]]:
         """Give what the card prints: address, label and alternative text of each picture."""
+        if not self.truth:
+            return []
         urls = (self.truth, self.measurement, self.reconstruction)
         return [
             {"url": url, "label": label, "alt": f"{self.name}, {label}"}

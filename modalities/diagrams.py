@@ -27,7 +27,7 @@ def signal_chain(spec: Spec, parts: Sequence[Mapping[str, Any]]) -> SafeString:
     symbols = {m.name: pretty(m.symbol) for m in spec.mismatches}
     gap = 26
     width = (WIDTH - 4 - gap * (len(parts) - 1)) / len(parts)
-    letters = int(width / 7.1)
+    letters = int(width / 7.8)
     named = [svg.wrap(part["component"], letters, 3) for part in parts]
     rows = max(len(name) for name in named)
     height = 42 + rows * 16
