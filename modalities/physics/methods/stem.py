@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from . import Method
 from .richardson_lucy import richardson_lucy
+from .sieve import richardson_lucy_sieve
 from .wiener import wiener
 
 METHODS: Mapping[str, Method] = {
@@ -28,6 +29,16 @@ METHODS: Mapping[str, Method] = {
             "Maximum likelihood for counted electrons, with a positive image, stopped before it "
             "fits the noise.",
             "Richardson (1972), J. Opt. Soc. Am. 62, 55; Lucy (1974), Astron. J. 79, 745",
+        ),
+        Method(
+            "richardson_lucy_sieve",
+            "Richardson-Lucy with a sieve",
+            "iterative",
+            richardson_lucy_sieve,
+            "Richardson-Lucy on an image made of columns no narrower than 0.25 Å, which keeps it "
+            "from fitting noise.",
+            "Snyder & Miller (1985), IEEE Trans. Nucl. Sci. 32, 3864; Biggs & Andrews (1997), "
+            "Appl. Opt. 36, 1766",
         ),
     )
 }

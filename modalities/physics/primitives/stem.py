@@ -14,7 +14,7 @@ import numpy as np
 from scipy import fft
 
 from ..operator import Array, Operator, Shape
-from .convolve import Gaussian
+from .convolve import FWHM_PER_SIGMA, Gaussian
 from .electron_probe import ElectronProbe
 from .scan import DIRECTIONS, Scan, spline_transfer
 
@@ -27,6 +27,7 @@ class ScannedProbe(Operator):
     """
 
     def __init__(self, in_shape: Shape, arguments: Sequence[dict[str, Any]]) -> None:
+        self._arguments = arguments
         self.probe = ElectronProbe(in_shape, **arguments[0])
         self.source = Gaussian(self.probe.out_shape, **arguments[1])
         self.scan = Scan(self.source.out_shape, **arguments[2])
@@ -49,6 +50,15 @@ class ScannedProbe(Operator):
                 "numpy.fft.rfft2; multiply the object's spectrum by them to get each frame.",
             )
         }
+
+    def blurred(self, width: float) -> ScannedProbe:
+        """Give the same microscope looking at an object blurred by a Gaussian of ``width`` Å.
+
+        ``width`` is a standard deviation. To the frames that is the same as a larger source.
+        """
+        probe, source, scan = self._arguments
+        fwhm = np.hypot(source["fwhm"], FWHM_PER_SIGMA * width)
+        return ScannedProbe(self.in_shape, [probe, {**source, "fwhm": float(fwhm)}, scan])
 
     def filters(self, dtype: str) -> Array:
         """Give everything that multiplies in Fourier space, in precision ``dtype`` ('f' or 'd')."""
