@@ -64,7 +64,7 @@ def run(
     jointly over all the scenes. ``cpu_seconds`` is the reconstruction's alone.
     """
     x = scene(spec, index, seed)
-    y = measurement(spec, index, scenario, seed)
+    y = _measured(spec, x, index, scenario, seed)
     calibrates = scenario == "IV" and spec_hat is None
     used = believed(spec, scenario, seed, Part(report, 0.0, 0.5), spec_hat)
     H = forward(spec, **used)
@@ -85,9 +85,7 @@ def run(
 
 def measurement(spec: Spec, index: int, scenario: str, seed: int = 0) -> Array:
     """Make the data of scene ``index``: nominal in scenario I, perturbed in the others."""
-    _known(scenario)
-    H = forward(spec, **(spec.nominal if scenario == "I" else spec.perturbed))
-    return measure(H, scene(spec, index, seed), np.random.default_rng([seed, index, 1]))
+    return _measured(spec, scene(spec, index, seed), index, scenario, seed)
 
 
 def believed(
@@ -137,6 +135,12 @@ def violations(psnrs: Sequence[Mapping[str, float]]) -> list[str]:
                     f"scenario {better} with {scores[better]:.2f} dB."
                 )
     return found
+
+
+def _measured(spec: Spec, x: Array, index: int, scenario: str, seed: int) -> Array:
+    _known(scenario)
+    H = forward(spec, **(spec.nominal if scenario == "I" else spec.perturbed))
+    return measure(H, x, np.random.default_rng([seed, index, 1]))
 
 
 def _known(scenario: str) -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from modalities.physics import forward, keys, load, measure
+from modalities.physics import PRIMITIVES, Chain, forward, keys, load, measure
+from modalities.physics.primitives import FUSED
 
 from .chains import SYSTEMS, perturbed, system
 from .laws import adjoint_gap, derivative_gap, linearity_gap, second_difference
@@ -98,3 +99,31 @@ def test_each_step_of_the_catalogue_is_found_by_name(key: str):
     H = forward(load(key))
     for step in H.spec.chain:
         assert H.step(step.name) in H.steps
+
+
+def one_by_one(spec, mismatch) -> Chain:
+    """Build the chain of a spec from the models of its steps, without any fused operator."""
+    steps, shape = [], spec.shape
+    for step in spec.chain:
+        args = dict(step.args)
+        for m in spec.mismatches:
+            if m.step == step.name:
+                args[m.argument] += mismatch[m.name]
+        steps.append(PRIMITIVES[step.primitive][step.model](shape, **args))
+        shape = steps[-1].out_shape
+    return Chain(steps)
+
+
+@every_system
+def test_fused_steps_compute_what_the_steps_would(key: str, rng):
+    H = perturbed(key)
+    steps = one_by_one(H.spec, H.spec.perturbed)
+    x = rng.random(H.in_shape)
+    assert steps.out_shape == H.out_shape
+    assert np.linalg.norm(H(x) - steps(x)) <= 1e-9 * np.linalg.norm(H(x))
+
+
+def test_fused_operators_are_those_that_the_catalogue_uses():
+    chains = [tuple(f"{s.primitive}/{s.model}" for s in load(key).chain) for key in keys()]
+    for run in FUSED:
+        assert any(run == chain[: len(run)] for chain in chains)

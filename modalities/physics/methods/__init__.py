@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from ..build import Forward
-from ..operator import Array
+from ..operator import Array, ShapeError
 from ..progress import Report, silent
 from ..registry import Registry
 from ..spec import SpecError
@@ -52,4 +52,7 @@ def reconstruct(method: str, H: Forward, y: Array, report: Report = silent) -> A
         raise SpecError(
             f"{H.spec.key} has no method '{method}'; it has {', '.join(sorted(known))}."
         )
-    return known[method].reconstruct(H, H._checked(y, H.out_shape), report)
+    x_hat = known[method].reconstruct(H, H._checked(y, H.out_shape), report)
+    if x_hat.shape != H.in_shape:
+        raise ShapeError(f"Method '{method}' gave {x_hat.shape}, expected {H.in_shape}.")
+    return x_hat
