@@ -1,0 +1,258 @@
+"""The moves of a job, one at a time; gallery runs stand for every kind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from gallery.models import Run, RunEvent
+from modalities import invariants
+from modalities.forecast import forecast
+from modalities.job_rules import LEASE, RING_AT_ONCE
+from modalities.jobs import LeaseLost, State
+from modalities.sweeper import sweep
+from tests.gallery.rows import make_results, make_run
+
+pytestmark = pytest.mark.django_db
+
+
+def claimed(worker: str = "worker-1") -> Run:
+    run = make_run()
+    assert run.claim(worker)
+    return run
+
+
+def again(run: Run) -> Run:
+    return Run.objects.get(pk=run.pk)
+
+
+def silence(run: Run) -> None:
+    """Let the run's lease end, as if its worker had been silent for long."""
+    Run.objects.filter(pk=run.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
+
+
+def events(run: Run) -> list[str]:
+    return list(run.events.values_list("event", flat=True))
+
+
+def test_job_is_claimed_by_one_worker_only():
+    run = make_run()
+    first, second = again(run), again(run)
+    assert first.claim("worker-1")
+    assert not second.claim("worker-2")
+    assert (again(run).worker, again(run).token, again(run).attempts) == ("worker-1", 1, 1)
+
+
+def test_results_and_state_are_written_together():
+    run = claimed()
+    run.succeed(lambda: make_results(run))
+    assert again(run).state == State.SUCCEEDED
+    assert run.results.count() == run.expected_result_count() == 12
+    assert [*invariants.histories(), *invariants.results(), *invariants.stuck()] == []
+
+
+def test_failure_to_save_leaves_the_job_running():
+    run = claimed()
+
+    def save() -> None:
+        make_results(run)
+        raise IntegrityError("the second row")
+
+    with pytest.raises(IntegrityError):
+        run.succeed(save)
+    assert again(run).state == State.RUNNING
+    assert run.results.count() == 0
+
+
+def test_worker_whose_lease_was_taken_can_do_nothing_more():
+    run = claimed()
+    silence(run)
+    assert sweep()["reclaimed"] == 1
+    new = again(run)
+    assert new.claim("worker-2")
+    for move in (
+        lambda: run.beat("late", 50),
+        lambda: run.is_cancel_requested(),
+        lambda: run.succeed(lambda: make_results(run)),
+        lambda: run.fail("late", "Too late."),
+        lambda: run.stop(),
+        lambda: run.release(),
+    ):
+        with pytest.raises(LeaseLost):
+            move()
+    assert run.results.count() == 0
+    assert again(run).worker == "worker-2"
+
+
+def test_heartbeat_saves_a_lease_that_the_sweeper_had_seen_expired():
+    run = claimed()
+    silence(run)
+    seen = list(Run.objects.expired())
+    run.beat("still here", 10)
+    assert [job.reclaim() for job in seen] == [False]
+    assert again(run).state == State.RUNNING
+
+
+def test_third_lost_lease_fails_the_job_with_a_reason():
+    run = make_run()
+    for attempt in (1, 2, 3):
+        assert again(run).claim(f"worker-{attempt}")
+        silence(run)
+        sweep()
+    run = again(run)
+    assert (run.state, run.error_code) == (State.FAILED, "lost")
+    assert run.error_message.endswith(".")
+    assert events(run)[-1] == "lost"
+
+
+def test_lease_that_ends_too_late_is_taken_back():
+    run = claimed()
+    Run.objects.filter(pk=run.pk).update(lease_expires_at=Now() + timedelta(hours=1))
+    assert sweep()["reclaimed"] == 1
+
+
+def test_released_job_waits_again_and_loses_no_attempt():
+    run = claimed()
+    run.release()
+    assert (again(run).state, again(run).attempts, again(run).token) == (State.QUEUED, 0, 1)
+
+
+def test_waiting_job_is_cancelled_at_once():
+    run = make_run()
+    assert run.cancel("somebody")
+    assert again(run).state == State.CANCELLED
+    assert not again(run).claim("worker-1")
+
+
+def test_cancel_of_a_running_job_comes_before_its_success():
+    run = claimed()
+    assert not run.is_cancel_requested()
+    assert again(run).cancel("somebody")
+    assert run.is_cancel_requested()
+    run.succeed(lambda: make_results(run))
+    assert again(run).state == State.CANCELLED
+    assert run.results.count() == 0
+
+
+def test_cancel_reaches_a_job_that_was_claimed_meanwhile():
+    run = make_run()
+    seen_waiting = again(run)
+    again(run).claim("worker-1")
+    assert seen_waiting.cancel("somebody")
+    assert again(run).cancel_requested_at is not None
+
+
+def test_job_that_was_to_stop_is_not_queued_again_when_its_worker_dies():
+    run = claimed()
+    run.cancel("somebody")
+    silence(run)
+    sweep()
+    assert again(run).state == State.CANCELLED
+
+
+def test_job_that_was_to_stop_is_not_queued_again_when_its_worker_leaves():
+    run = claimed()
+    again(run).cancel("somebody")
+    run.release()
+    assert again(run).state == State.CANCELLED
+
+
+def test_ended_job_cannot_be_cancelled_but_failed_one_can_be_restarted():
+    run = claimed()
+    run.fail("error", "It broke.")
+    assert not again(run).cancel()
+    assert again(run).restart("curator")
+    run = again(run)
+    assert (run.state, run.attempts, run.error_code) == (State.QUEUED, 0, "")
+    assert run.claim("worker-2")
+    assert run.token == 2
+
+
+def test_success_cannot_be_restarted():
+    run = claimed()
+    run.succeed(lambda: make_results(run))
+    assert not again(run).restart()
+
+
+def test_message_that_was_lost_is_sent_again():
+    run = make_run()
+    Run.objects.filter(pk=run.pk).update(message_sent_at=Now() - LEASE, rings=1)
+    assert sweep()["rung"] == 1
+    assert sweep()["rung"] == 0
+
+
+def test_only_the_head_of_a_long_queue_is_rung():
+    first = make_run()
+    for _ in range(RING_AT_ONCE + 5):
+        make_run()
+    Run.objects.exclude(pk=first.pk).update(queued_at=F("queued_at") + timedelta(seconds=1))
+    assert Run.objects.unheard().count() == RING_AT_ONCE
+    assert first in Run.objects.unheard()
+
+
+def test_place_in_the_queue_counts_those_before():
+    runs = [make_run() for _ in range(3)]
+    for i, run in enumerate(runs):
+        Run.objects.filter(pk=run.pk).update(queued_at=Now() + timedelta(seconds=i))
+    assert [forecast(again(r), Run.objects.all()).place for r in runs] == [1, 2, 3]
+
+
+def test_expected_finish_follows_from_past_durations():
+    for _ in range(2):
+        done = claimed()
+        done.succeed(lambda done=done: make_results(done))
+        Run.objects.filter(pk=done.pk).update(started_at=F("finished_at") - timedelta(seconds=60))
+    expected = forecast(again(make_run()), Run.objects.all())
+    assert (expected.ends_at - expected.starts_at).total_seconds() == pytest.approx(60)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"state": "stuck"},
+        {"state": State.RUNNING},
+        {"state": State.SUCCEEDED, "finished_at": Now()},
+        {"state": State.SUCCEEDED, "percent": 100},
+        {"state": State.FAILED, "finished_at": Now()},
+        {"state": State.CANCELLED, "finished_at": Now()},
+        {"error_code": "odd", "error_message": "A waiting job has no error."},
+        {"finished_at": Now()},
+        {"percent": 101},
+        {"attempts": 4, "token": 4},
+        {"attempts": 2, "token": 1},
+        {"worker": "worker-1"},
+        {"lease_expires_at": Now()},
+        {"cancel_requested_at": Now()},
+    ],
+)
+def test_database_refuses_a_row_that_cannot_be(row):
+    run = make_run()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Run.objects.filter(pk=run.pk).update(**row)
+
+
+def test_history_cannot_be_changed():
+    event = RunEvent.objects.get(job=make_run())
+    event.detail = "It never happened."
+    with pytest.raises(TypeError, match="history"):
+        event.save()
+    with pytest.raises(TypeError, match="history"):
+        event.delete()
+
+
+def test_invariants_name_a_state_without_its_event():
+    run = make_run()
+    Run.objects.filter(pk=run.pk).update(
+        state=State.FAILED, error_code="odd", error_message="Odd.", finished_at=Now()
+    )
+    assert "its last event is 'queued'" in invariants.problems()[0]
+
+
+def test_invariants_name_a_success_without_results():
+    run = claimed()
+    run.succeed(lambda: None)
+    assert any("has 0 results instead of 12" in p for p in invariants.problems())
