@@ -33,3 +33,5 @@ lock: dev ## Choose versions anew from pyproject.toml and write both locks.
 	@$(IN) piptools compile $(LOCK) --output-file requirements.lock pyproject.toml
 	@$(IN) piptools compile $(LOCK) --output-file requirements-dev.lock --extra dev --allow-unsafe \
 		--constraint requirements.lock pyproject.toml
+	@$(IN) piptools compile $(LOCK) --output-file requirements-server.lock --extra s3 \
+		--constraint requirements-dev.lock pyproject.toml

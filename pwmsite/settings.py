@@ -105,26 +105,27 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": environment.cache(env("PWM_CACHE_URL", default="locmem://"))}
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = Path(env("PWM_STATIC", default=str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Objects and true mismatch of the tiers: for the scorer alone, never under MEDIA or STATIC.
 TRUTH_DIR = Path(env("PWM_TRUTH", default=str(VAR_DIR / "truth")))
 MEDIA_URL = "/media/"
 PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=10)
 MEDIA_ROOT = VAR_DIR / "media"
-# Names with a hash, compressed once, where `collectstatic` has run; the plain files elsewhere.
-_collected = (STATIC_ROOT / "staticfiles.json").exists() and not DEBUG
+# Names with a hash, compressed once, where `manage.py prepare` has collected the files; a developer
+# and the tests get the plain ones, without collecting.
+COLLECTED = PRODUCTION or env.bool("PWM_COLLECTED", default=False)
 STORAGES = {
     "default": environment.storage(env("PWM_STORAGE", default=str(MEDIA_ROOT))),
     # Uploads, for their owner and the scorer: no URL leads here.
     "private": environment.storage(env("PWM_PRIVATE_STORAGE", default=str(VAR_DIR / "private"))),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
-        if _collected or PRODUCTION
+        if COLLECTED
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not (_collected or PRODUCTION)
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not COLLECTED
 
 # ---------------------------------------------------------------- who may do what
 AUTHENTICATION_BACKENDS = [
@@ -144,6 +145,8 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if "PWM_EMAIL_URL" in os.environ else "optional"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
+# History says what was; nobody goes back to it by a button.
+SIMPLE_HISTORY_REVERT_DISABLED = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "PWM"
 
@@ -178,6 +181,17 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # The browsable pages need inline scripts, which the policy above forbids.
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.AnonRateThrottle",
+        "rest_framework.throttling.UserRateThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": env("PWM_API_RATE", default="600/min"),
+        "user": env("PWM_API_RATE_USER", default="1200/min"),
+    },
+    "NUM_PROXIES": env.int("PWM_PROXIES", default=1 if PRODUCTION else 0),
     "PAGE_SIZE": 100,
 }
 SPECTACULAR_SETTINGS = {
