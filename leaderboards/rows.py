@@ -62,6 +62,8 @@ class Row:
     family: str
     family_label: str
     score: float | None
+    score_low: float | None
+    score_high: float | None
     score_text: str
     interval_text: str
     cells: tuple[Cell, ...]
@@ -169,7 +171,8 @@ def _row(
     by_tier: bool,
 ) -> Row:
     where = cells[0].tier if by_tier else entry.board
-    low, high = (cells[0].score_low, cells[0].score_high) if by_tier else _ends(entry)
+    ends = cells[0] if by_tier else entry
+    low, high = ends.score_low, ends.score_high
     sure = not by_tier and rank is not None and entry.rank_low is not None
     return Row(
         entry=str(entry.id),
@@ -188,6 +191,8 @@ def _row(
         family=entry.method__family,
         family_label=Family(entry.method__family).label,
         score=score,
+        score_low=low,
+        score_high=high,
         score_text=_text(score, 3),
         interval_text=_span(low, high),
         cells=cells,
@@ -217,7 +222,3 @@ def _entry_url() -> str:
 @cache
 def _method_url() -> str:
     return reverse("leaderboards:method", args=[_NOBODY])
-
-
-def _ends(entry: Any) -> tuple[float | None, float | None]:
-    return entry.score_low, entry.score_high

@@ -108,6 +108,7 @@ def make_entry(
             if board == Board.STANDARD
             else physics.overall_score(*(scores.get(t) for t in physics.TIERS))
         )
+    method.modalities.add(modality)
     entry = Entry.objects.create(modality=modality, method=method, **fields)
     for tier, row in tiers.items():
         make_tier_score(entry, tier, *row)

@@ -1,0 +1,23 @@
+"""The map of the API, version 1."""
+
+from __future__ import annotations
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import DefaultRouter
+
+from leaderboards.api import BoardsView, BoardView, MethodViewSet
+from modalities.api import ModalityViewSet
+
+router = DefaultRouter()
+router.include_format_suffixes = False
+router.register("modalities", ModalityViewSet, basename="modality")
+router.register("methods", MethodViewSet, basename="method")
+
+app_name = "api"
+urlpatterns = [
+    *router.urls,
+    path("modalities/<slug:key>/boards/", BoardsView.as_view(), name="boards"),
+    path("modalities/<slug:key>/boards/<slug:board>/", BoardView.as_view(), name="board"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+]
