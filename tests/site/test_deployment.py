@@ -1,0 +1,53 @@
+"""What the deployment page and compose.yaml say is what the code reads."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+READ_FROM_ENVIRONMENT = re.compile(r'"(PWM_[A-Z_]+)"')
+CODE = ["pwmsite/settings.py", "pwmsite/server.py"]
+
+
+def variables() -> set[str]:
+    return {
+        name for file in CODE for name in READ_FROM_ENVIRONMENT.findall((ROOT / file).read_text())
+    }
+
+
+def compose() -> dict:
+    return yaml.safe_load((ROOT / "compose.yaml").read_text())
+
+
+def test_every_variable_that_the_code_reads_is_explained() -> None:
+    explained = set(re.findall(r"`(PWM_[A-Z_]+)`", (ROOT / "docs/deploy.md").read_text()))
+    assert variables() <= explained
+
+
+@pytest.mark.parametrize("service", compose()["services"])
+def test_compose_sets_no_variable_that_nobody_reads(service: str) -> None:
+    given = compose()["services"][service].get("environment", {})
+    assert {name for name in given if name.startswith("PWM_")} <= variables()
+
+
+def test_every_variable_of_compose_is_in_the_page_that_says_how_to_write_env() -> None:
+    asked = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text()))
+    written = set(re.findall(r"^([A-Z_]+)=", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE))
+    assert asked <= written
+
+
+def test_the_image_holds_every_package_of_the_site() -> None:
+    copied = set(
+        re.findall(r"COPY (?:--chown=\w+ )?(\w+) \w+", (ROOT / "Containerfile").read_text())
+    )
+    assert {"pwmsite", "modalities", "leaderboards", "gallery", "templates", "static"} <= copied
+
+
+def test_servers_get_the_versions_that_were_tested() -> None:
+    def pins(lock: str) -> set[str]:
+        return set(re.findall(r"^[a-z][\w.-]*==\S+", (ROOT / lock).read_text(), re.MULTILINE))
+
+    assert pins("requirements.lock") <= pins("requirements-server.lock")
+    assert pins("requirements-server.lock") <= pins("requirements-dev.lock")
