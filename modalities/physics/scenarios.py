@@ -9,7 +9,7 @@ III      perturbed H  perturbed H (an oracle)
 IV       perturbed H  H calibrated from the data
 ======== ============ ===========================
 
-II, III and IV share one measurement, and I uses the same draw of the noise.
+II, III and IV share one measurement, and I uses the same seed of the noise.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ each with how far from its value the laws may go.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,10 @@ class Case:
     def build(self, **moved: float) -> Operator:
         """Build the model with the named arguments moved by so much."""
         primitive, model = self.kind.split("/")
-        args = self.args | {n: self.args.get(n, 0.0) + d for n, d in moved.items()}
-        return PRIMITIVES[primitive][model](self.in_shape, **args)
+        build = PRIMITIVES[primitive][model]
+        defaults = {p.name: p.default for p in signature(build).parameters.values()}
+        args = self.args | {n: (defaults | self.args)[n] + d for n, d in moved.items()}
+        return build(self.in_shape, **args)
 
     def anywhere(self, rng: np.random.Generator) -> Operator:
         """Build the model with every such argument moved at random within its reach."""

@@ -48,5 +48,17 @@ def derivative_gap(A: Operator, rng: np.random.Generator, step: float = 1e-5) ->
 
 
 def second_difference(at: Callable[[float], Array], h: float) -> float:
-    """Give ‖f(h) − 2f(0) + f(−h)‖: quartered when h is halved, where f is twice differentiable."""
+    """Give ‖f(h) − 2f(0) + f(−h)‖."""
     return float(np.linalg.norm(at(h) - 2 * at(0.0) + at(-h)))
+
+
+def is_smooth(at: Callable[[float], Array], h: float) -> bool:
+    """Tell whether f moves at 0, and its second difference is quartered when h is halved.
+
+    At a kink the second difference is only halved, at a step it stays, on a stair f does not move.
+    Of a linear f nothing but rounding is left.
+    """
+    slope = float(np.linalg.norm(at(h) - at(-h)))
+    if slope == 0:
+        return False
+    return second_difference(at, h / 2) <= 0.35 * second_difference(at, h) + 1e-9 * slope
