@@ -1,12 +1,16 @@
 """The physics of the benchmark, usable alone: NumPy, SciPy and scikit-image, no site.
 
+>>> import numpy as np
 >>> from modalities import physics
 >>> spec = physics.load("stem")
 >>> H = physics.forward(spec, probe_size=0.1)
->>> x = physics.scene(spec, 0)
+>>> x = physics.scene(spec, index=0)
 >>> y = physics.measure(H, x, np.random.default_rng(0))
+>>> x.shape, y.shape
+((256, 256), (2, 256, 256))
 >>> x_hat = physics.reconstruct("wiener", H, y)
->>> physics.psnr(x, x_hat)
+>>> physics.psnr(x, x_hat) > 20
+True
 """
 
 from . import scenarios
