@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from modalities import physics, svg
@@ -39,6 +40,7 @@ class Panel:
     title: str
     origin_title: str
     lines: Sequence[Line]
+    url: str = ""
     slope: SafeString | str = ""
     is_open: bool = False
 
@@ -119,7 +121,10 @@ def of(modality: Modality) -> Boards:
     first = first or (Board.CHALLENGE, Origin.REPORTED)
     families = {r.family: r.family_label for rows in tables.values() for r in rows}
     return Boards(
-        panels=[_panel(*place, rows, is_open=place == first) for place, rows in tables.items()],
+        panels=[
+            _panel(*place, rows, is_open=place == first, key=modality.key)
+            for place, rows in tables.items()
+        ],
         tiers={
             tier: [
                 _panel(Board.CHALLENGE, origin, every.tier(tier, origin), tier=tier)
@@ -150,7 +155,12 @@ def leaders() -> dict[int, Leader]:
 
 
 def _panel(
-    board: str, origin: str, rows: list[boards.Row], tier: str = "", is_open: bool = False
+    board: str,
+    origin: str,
+    rows: list[boards.Row],
+    key: str = "",
+    tier: str = "",
+    is_open: bool = False,
 ) -> Panel:
     complete = [row for row in rows if row.is_complete and not row.reference][:MOST_LINES]
     is_whole = board == Board.CHALLENGE and not tier
@@ -160,6 +170,7 @@ def _panel(
         title=str(Board(board).label),
         origin_title=str(Origin(origin).label),
         lines=[_line(row, with_bar=not tier) for row in rows],
+        url=f"{reverse('api:board', args=[key, board])}?origin={origin}" if key else "",
         slope=charts.slope([_series(row) for row in complete]) if is_whole and complete else "",
         is_open=is_open,
     )
