@@ -28,7 +28,7 @@ class ReadOnly:
 class EventInline(ReadOnly, admin.TabularInline):
     model = RunEvent
     extra = 0
-    fields = ("at", "event", "token", "worker", "detail")
+    fields = readonly_fields = ("at", "event", "token", "worker", "detail")
 
 
 class ResultInline(ReadOnly, admin.TabularInline):
@@ -54,6 +54,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ("state", "modality", "error_code")
     list_select_related = ("modality",)
     date_hierarchy = "queued_at"
+    fields = readonly_fields = tuple(field.name for field in Run._meta.concrete_fields)
     inlines = (EventInline, ResultInline)
     actions = ("cancel", "restart")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import fmean
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -273,7 +274,7 @@ def _scene(run: Run, index: int, results: list[SceneResult], source: dict[str, A
         description=scene["description"],
         source_name=printed.get("name", ""),
         truth=cells[0].truth,
-        arrays=file_url(run, mine[0].arrays.name),
+        arrays=file_url(run.pk, mine[0].arrays.name),
         cells=cells,
     )
 
@@ -290,10 +291,10 @@ def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) ->
         consistency=f"{result.consistency:.3f}",
         cpu_seconds=f"{result.cpu_seconds:.2f} s",
         spec_error=[(symbols[k], f"{100 * v:.1f} %") for k, v in result.spec_error.items()],
-        truth=file_url(run, result.truth.name),
-        measurement=file_url(run, result.measurement.name),
-        reconstruction=file_url(run, result.reconstruction.name),
-        difference=file_url(run, result.difference.name),
+        truth=file_url(run.pk, result.truth.name),
+        measurement=file_url(run.pk, result.measurement.name),
+        reconstruction=file_url(run.pk, result.reconstruction.name),
+        difference=file_url(run.pk, result.difference.name),
         caption=(
             f"{scene}, scenario {result.scenario} ({MEANINGS[result.scenario]}): "
             f"{score.psnr_text} dB, SSIM {score.ssim_text}"
@@ -316,9 +317,9 @@ def _score(printed: dict[str, float] | None) -> Score | None:
     return Score(printed["psnr"], printed["ssim"]) if printed else None
 
 
-def file_url(run: Run, name: str) -> str:
+def file_url(run: UUID, name: str) -> str:
     """Give the address of a run's file; ``name`` is the one it has in the storage."""
-    return reverse("gallery:file", args=[run.pk, name.rsplit("/", 1)[-1]])
+    return reverse("gallery:file", args=[run, name.rsplit("/", 1)[-1]])
 
 
 def line(run: Run, key: str) -> RunLine:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
 
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.utils import timezone
 
 from .jobs import Job, JobQuerySet, State
@@ -44,8 +44,11 @@ def place_in_queue(job: Job) -> int | None:
     """Count the jobs that start before this one, and itself; None when it does not wait."""
     if job.state != State.QUEUED:
         return None
-    before = Q(queued_at__lt=job.queued_at) | Q(queued_at=job.queued_at, pk__lt=job.pk)
-    return type(job)._default_manager.queued().filter(before).count() + 1
+    jobs = type(job)._default_manager
+    # Compared inside the database: SQLite keeps times as text, with as many digits as were written.
+    since = jobs.filter(pk=job.pk).values("queued_at")
+    before = Q(queued_at__lt=Subquery(since)) | Q(queued_at=Subquery(since), pk__lt=job.pk)
+    return jobs.queued().filter(before).count() + 1
 
 
 def mean_duration(jobs: JobQuerySet) -> timedelta | None:

@@ -6,18 +6,23 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
+from gallery.api import GalleryView, RunViewSet
 from leaderboards.api import BoardsView, BoardView, MethodViewSet
+from leaderboards.submission_api import SubmissionViewSet
 from modalities.api import ModalityViewSet
 
 router = DefaultRouter()
 router.include_format_suffixes = False
 router.register("modalities", ModalityViewSet, basename="modality")
 router.register("methods", MethodViewSet, basename="method")
+router.register("runs", RunViewSet, basename="run")
+router.register("submissions", SubmissionViewSet, basename="submission")
 
 app_name = "api"
 urlpatterns = [
     *router.urls,
     path("modalities/<slug:key>/boards/", BoardsView.as_view(), name="boards"),
     path("modalities/<slug:key>/boards/<slug:board>/", BoardView.as_view(), name="board"),
+    path("modalities/<slug:key>/gallery/", GalleryView.as_view(), name="gallery"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

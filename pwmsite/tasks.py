@@ -4,6 +4,7 @@ from celery import shared_task
 from django.core.files.storage import storages
 from django.core.management import call_command
 
+from gallery import orphans
 from modalities.storage import WholeFileStorage
 
 
@@ -12,6 +13,7 @@ def keep_house() -> None:
     """Remove sessions that have ended and files that nobody finished writing."""
     call_command("clearsessions")
     remove_unfinished()
+    orphans.sweep()
 
 
 def remove_unfinished() -> int:

@@ -1,0 +1,148 @@
+"""The gallery in the API: the same rows as on the pages, with numbers as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from modalities.models import Modality
+
+from . import present
+from .models import Run, RunEvent, SceneResult
+
+
+class ResultSerializer(serializers.ModelSerializer[SceneResult]):
+    """One scene in one scenario; ``spec_error`` is a share of the public tier's range."""
+
+    files = serializers.SerializerMethodField()
+
+    class Meta:
+        model = SceneResult
+        fields = ("scene", "scenario", "psnr", "ssim", "consistency", "cpu_seconds")
+        fields += ("spec_error", "files")
+
+    def get_files(self, result: SceneResult) -> dict[str, str]:
+        address = self.context["request"].build_absolute_uri
+        kinds = ("truth", "measurement", "reconstruction", "difference", "arrays")
+        names = {kind: getattr(result, kind).name for kind in kinds}
+        return {kind: address(present.file_url(result.run_id, n)) for kind, n in names.items()}
+
+
+class EventSerializer(serializers.ModelSerializer[RunEvent]):
+    class Meta:
+        model = RunEvent
+        fields = ("at", "event", "token", "worker", "detail")
+
+
+class RunSerializer(serializers.ModelSerializer[Run]):
+    """A run in a list."""
+
+    url = serializers.HyperlinkedIdentityField("api:run-detail")
+    page = serializers.HyperlinkedIdentityField("gallery:run")
+    modality = serializers.SlugRelatedField(slug_field="key", read_only=True)
+
+    class Meta:
+        model = Run
+        fields = ("id", "modality", "method", "seed", "state", "phase", "percent", "attempts")
+        fields += ("error_code", "error_message", "queued_at", "started_at", "finished_at")
+        fields += ("spec_hash", "physics_version", "cpu_seconds", "calibrated", "violations")
+        fields += ("url", "page")
+
+
+class RunDetailSerializer(RunSerializer):
+    """A run with its spec, results and history."""
+
+    results = ResultSerializer(many=True, read_only=True)
+    events = EventSerializer(many=True, read_only=True)
+
+    class Meta(RunSerializer.Meta):
+        fields = (*RunSerializer.Meta.fields, "spec", "results", "events")
+
+
+class RunViewSet(viewsets.ReadOnlyModelViewSet[Run]):
+    """Gallery runs, the newest first; filter by modality and state."""
+
+    queryset = Run.objects.select_related("modality").newest_first()
+    filterset_fields = {"modality__key": ["exact"], "state": ["exact"], "method": ["exact"]}
+
+    def get_serializer_class(self) -> type[RunSerializer]:
+        return RunDetailSerializer if self.action == "retrieve" else RunSerializer
+
+    def get_queryset(self) -> QuerySet[Run]:
+        if self.action != "retrieve":
+            return super().get_queryset().defer("spec")
+        return super().get_queryset().prefetch_related("results", "events")
+
+
+class ScoreSerializer(serializers.Serializer[present.Score]):
+    psnr = serializers.FloatField()
+    ssim = serializers.FloatField()
+
+
+class PictureSerializer(serializers.Serializer[present.Cell]):
+    scenario = serializers.CharField()
+    meaning = serializers.CharField()
+    score = ScoreSerializer()
+    source = ScoreSerializer(allow_null=True)
+    truth = serializers.CharField()
+    measurement = serializers.CharField()
+    reconstruction = serializers.CharField()
+    difference = serializers.CharField()
+
+
+class SceneRowSerializer(serializers.Serializer[present.SceneRow]):
+    index = serializers.IntegerField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    arrays = serializers.CharField()
+    cells = PictureSerializer(many=True)
+
+
+class MeanSerializer(serializers.Serializer[present.Mean]):
+    scenario = serializers.CharField()
+    meaning = serializers.CharField()
+    score = ScoreSerializer()
+    source = ScoreSerializer(allow_null=True)
+
+
+class RunLineSerializer(serializers.Serializer[present.RunLine]):
+    id = serializers.UUIDField()
+    url = serializers.CharField()
+    state = serializers.CharField()
+    method = serializers.CharField()
+    is_current = serializers.BooleanField()
+    error_message = serializers.CharField()
+
+
+class BoardSerializer(serializers.Serializer[present.Board]):
+    """The gallery of a modality; ``run`` is null while nothing was computed."""
+
+    key = serializers.CharField()
+    run = RunLineSerializer(allow_null=True)
+    newest = RunLineSerializer(allow_null=True)
+    scenes = SceneRowSerializer(many=True)
+    means = MeanSerializer(many=True)
+    mismatch_cost = serializers.CharField()
+    rho = serializers.CharField()
+    violations = serializers.ListField(child=serializers.CharField())
+    source_method = serializers.CharField()
+    source_violations = serializers.ListField(child=serializers.CharField())
+
+
+class GalleryView(APIView):
+    """The gallery of one modality, as its page shows it."""
+
+    @extend_schema(responses=BoardSerializer, operation_id="gallery_retrieve")
+    def get(self, request: Request, key: str) -> Response:
+        modality = Modality.objects.listed().filter(key=key).first()
+        if modality is None:
+            raise Http404
+        data: dict[str, Any] = dict(BoardSerializer(present.board(modality)).data)
+        return Response(data)
