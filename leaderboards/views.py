@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import UUID
 
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from modalities.models import Modality
+
 from . import boards, dossier
 from .models import Entry, Family, Method
+
+STARTERS = Path(__file__).with_name("starters")
 
 
 @require_safe
@@ -40,3 +45,14 @@ def entry(request: HttpRequest, pk: UUID) -> HttpResponse:
     related = ("modality", "method", "certified_by", "disqualified_by", "submitted_by")
     found = get_object_or_404(Entry.objects.select_related(*related), pk=pk)
     return render(request, "leaderboards/entry.html", {"nav": "", **dossier.of(found)})
+
+
+@require_safe
+def starter(request: HttpRequest, key: str) -> HttpResponse:
+    """Send the program that a competitor starts from."""
+    modality = get_object_or_404(Modality.objects.listed(), key=key)
+    path = STARTERS / f"{modality.key}.py"
+    if not path.exists():
+        raise Http404(f"There is no starter program for {modality.name} yet.")
+    headers = {"Content-Disposition": f'attachment; filename="pwm-{key}-starter.py"'}
+    return HttpResponse(path.read_bytes(), content_type="text/x-python", headers=headers)

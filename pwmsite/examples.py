@@ -34,6 +34,17 @@ with urlopen(f"{{site}}/api/v1/modalities/{key}/") as answer:
     print(json.dumps(json.load(answer), indent=1)[:2000])"""
 
 
+def submit(key: str) -> str:
+    """Download, reconstruct with the starter and submit, from a shell."""
+    return f"""\
+site=http://127.0.0.1:8000                        # or wherever you read this page
+curl -fo public.h5 $site/modalities/{key}/data/public.h5
+curl -fo starter.py $site/modalities/{key}/starter.py
+python starter.py public.h5 submission.h5         # needs NumPy, SciPy and h5py
+curl -f $site/api/v1/submissions/ -H "Authorization: Bearer $PWM_TOKEN" \\
+  -F modality={key} -F tier=public -F method=your-method -F file=@submission.h5"""
+
+
 def bibtex(modality: Modality) -> str:
     """Cite the page of one modality at its present revision."""
     key = modality.key.replace("_", "-")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.safestring import mark_safe
-
 from gallery import present
 from leaderboards import panels
-from modalities import diagrams, physics
+from modalities import diagrams, downloads, physics
 from modalities.models import Modality
 from modalities.physics import Spec
 from modalities.primitives import PRIMITIVES, SYMBOLS, formula
 
-from . import examples
+from . import examples, markup
 
 CONTENTS = (
     ("boards", "Leaderboards"),
@@ -35,6 +33,7 @@ def context(modality: Modality) -> dict[str, Any]:
     spec = modality.spec
     gallery = present.board(modality)
     boards = panels.of(modality)
+    files = downloads.of(modality)
     return {
         "nav": "modalities",
         "modality": modality,
@@ -42,11 +41,14 @@ def context(modality: Modality) -> dict[str, Any]:
         "gallery": gallery,
         "boards": boards,
         "facts": facts(spec, boards, gallery),
-        "tiers": [_tier(modality, tier, boards) for tier in modality.tiers.all()],
+        "tiers": [
+            _tier(tier, boards, next(f for f in files if f.tier == tier.name))
+            for tier in modality.tiers.all()
+        ],
         "ranges": {"drawing": diagrams.ranges(spec), "rows": _range_rows(spec)},
         "model": _model(modality, spec),
         "prose": {
-            part["slug"].replace("-", "_"): mark_safe(part["html"])  # noqa: S308 -- cleaned by sync
+            part["slug"].replace("-", "_"): markup.fit(part["html"], part["title"])
             for part in modality.sections
         },
         "source": _source_gallery(modality, gallery),
@@ -54,6 +56,8 @@ def context(modality: Modality) -> dict[str, Any]:
             "python": examples.python(spec),
             "api": examples.api(modality.key),
             "setup": modality.facts["setup"],
+            "downloads": files,
+            "submit": examples.submit(modality.key),
         },
         "cite": {
             "references": modality.facts["references"],
@@ -87,7 +91,7 @@ def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dic
     ]
 
 
-def _tier(modality: Modality, tier: Any, boards: panels.Boards) -> dict[str, Any]:
+def _tier(tier: Any, boards: panels.Boards, file: downloads.Download) -> dict[str, Any]:
     return {
         "key": tier.name,
         "title": tier.title,
@@ -97,6 +101,7 @@ def _tier(modality: Modality, tier: Any, boards: panels.Boards) -> dict[str, Any
         "submit": tier.submit,
         "dot": DOT[tier.name],
         "boards": boards.tiers[tier.name],
+        "download": file,
     }
 
 

@@ -9,14 +9,13 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
-from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from modalities import prose
 from modalities.models import Modality
 
-from . import home_page, modality_page
+from . import home_page, markup, modality_page
 from .pagecache import public_page
 
 ABOUT = Path(__file__).with_name("about.md")
@@ -62,7 +61,7 @@ def about(request: HttpRequest) -> HttpResponse:
 def about_parts() -> list[dict[str, str]]:
     """Render ``about.md`` once, split at its headings."""
     parts = prose.split(ABOUT.read_text(encoding="utf-8"), ABOUT.name)
-    return [part | {"html": mark_safe(part["html"])} for part in parts]  # noqa: S308 -- cleaned
+    return [part | {"html": markup.fit(part["html"], part["title"])} for part in parts]
 
 
 @public_page(version_of_all)
