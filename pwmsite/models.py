@@ -1,14 +1,21 @@
-"""The workers of the site: who is there to compute, on which machine, and when it last said so."""
+"""The workers of the site, and the keys by which programs use it in a person's name."""
 
+import hashlib
+import secrets
 from datetime import timedelta
+from typing import Any
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 # A worker reports every BEAT; after SILENCE without a report it is taken for gone.
 BEAT = timedelta(seconds=10)
 SILENCE = 3 * BEAT
 FORGOTTEN = timedelta(days=1)
+PREFIX = "pwm_"  # so that a token that got into a file is found by those who search for such
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
@@ -36,3 +43,47 @@ class Worker(models.Model):
     @property
     def is_alive(self) -> bool:
         return self.seen_at > timezone.now() - SILENCE
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def make(self, user: Any, name: str) -> tuple["ApiToken", str]:
+        """Make a token; give its row, and its text, which nobody can read again."""
+        text = PREFIX + secrets.token_urlsafe(32)
+        row = self.create(user=user, name=name, digest=digest(text), hint=text[: len(PREFIX) + 4])
+        return row, text
+
+    def known(self, text: str) -> "ApiToken | None":
+        """Find the token that ``text`` is, of a person who may log in, and note that it was used.
+
+        The use is written once a minute at most, so that reading costs no write.
+        """
+        row = self.filter(digest=digest(text), user__is_active=True).select_related("user").first()
+        if row is not None:
+            stale = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
+            self.filter(stale, pk=row.pk).update(last_used_at=Now())
+        return row
+
+
+class ApiToken(models.Model):
+    """A person's key to the API. Only its SHA-256 is kept: it has 256 random bits, so that a slow
+    hash would add nothing, and a stolen database opens nothing."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=60)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=12, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint}…)"
+
+
+def digest(text: str) -> str:
+    """Hash a token as it is kept."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -111,6 +111,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 TRUTH_DIR = Path(env("PWM_TRUTH", default=str(VAR_DIR / "truth")))
 MEDIA_URL = "/media/"
 PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=10)
+PWM_CREDITS_AT_START = env.int("PWM_CREDITS_AT_START", default=30)
 MEDIA_ROOT = VAR_DIR / "media"
 # Names with a hash, compressed once, where `manage.py prepare` has collected the files; a developer
 # and the tests get the plain ones, without collecting.
@@ -140,7 +141,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_validation}.NumericPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "account"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if "PWM_EMAIL_URL" in os.environ else "optional"
@@ -176,7 +177,10 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 
 # ---------------------------------------------------------------- the API
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "pwmsite.tokens.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",

@@ -3,17 +3,25 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from pwmsite import health, operations, views
+from modalities.views import data
+from pwmsite import account, health, operations, views
 
 # Composed of several apps, so that they live here and not in modalities.
-modality_pages = [path("<slug:key>/", views.modality, name="page")]
+modality_pages = [
+    path("<slug:key>/", views.modality, name="page"),
+    path("<slug:key>/data/<slug:tier>.h5", data, name="data"),
+]
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("about/", views.about, name="about"),
+    path("accounts/", account.page, name="account"),
+    path("accounts/tokens/", account.make_token, name="make_token"),
+    path("accounts/tokens/<int:pk>/revoke/", account.revoke_token, name="revoke_token"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", views.api, name="api"),
+    path("api/v1/", include("pwmsite.api")),
     path("corner/", views.corner, name="corner"),
     path("", include("gallery.urls")),
     path("", include("leaderboards.urls")),
