@@ -1,0 +1,134 @@
+"""What a method needs to be registered, and what is said when something is missing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.db import transaction
+from django.utils.text import slugify
+
+from modalities import prose
+from modalities.models import Modality
+from modalities.strict import CatalogueError
+
+from .models import Method
+from .vocabulary import Checkpoint, Family
+
+LONGEST_DESCRIPTION = 2000
+MOST_METHODS = 50
+HINTS = {
+    "name": "As it stands on the boards. Nobody else’s method may be called the same.",
+    "description": "What it does, in a few sentences. Emphasis with *…* and formulas with $…$.",
+    "citation": "How the method wants to be cited.",
+    "paper_url": "Begins with https://. Links are shown and never fetched by the server.",
+    "code_url": "Begins with https://.",
+    "licence": "Of the code: MIT, GPL-3.0, not published, …",
+    "checkpoint": "The trained weights. Without them an entry goes no further than “scored”.",
+    "modalities": "Where you will submit results. More can be added later.",
+}
+ASKED = {
+    "name": "Give the method a name.",
+    "family": "Choose what kind of method it is.",
+    "description": "Describe the method in a sentence or more.",
+    "checkpoint": "Choose the state of the checkpoint.",
+    "modalities": "Choose at least one modality.",
+}
+
+
+class MethodForm(forms.ModelForm):
+    """A method as its owner describes it."""
+
+    class Meta:
+        model = Method
+        fields = (
+            "name",
+            "family",
+            "description",
+            "citation",
+            "paper_url",
+            "code_url",
+            "licence",
+            "checkpoint",
+            "modalities",
+        )
+        widgets = {
+            "family": forms.RadioSelect,
+            "description": forms.Textarea(attrs={"rows": 4}),
+            "citation": forms.Textarea(attrs={"rows": 2}),
+            "checkpoint": forms.RadioSelect,
+            "modalities": forms.CheckboxSelectMultiple,
+        }
+        help_texts = HINTS
+        error_messages = {name: {"required": text} for name, text in ASKED.items()}
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        for name in ("family", "checkpoint"):
+            self.fields[name].choices = [c for c in self.fields[name].choices if c[0]]
+        self.fields["modalities"].queryset = Modality.objects.listed()
+        self.fields["modalities"].label_from_instance = lambda m: m.name
+        self.fields["description"].max_length = LONGEST_DESCRIPTION
+
+    def clean_name(self) -> str:
+        name = " ".join(self.cleaned_data["name"].split())
+        slug = self._slug(name)
+        others = Method.objects.exclude(pk=self.instance.pk)
+        if not slug:
+            raise forms.ValidationError(
+                "The name needs a Latin letter or a digit: the method's address is made from it."
+            )
+        if slug == "register" or others.filter(slug=slug).exists():
+            raise forms.ValidationError(f"There is a method {slug} already; choose another name.")
+        if others.filter(name__iexact=name).exists():
+            raise forms.ValidationError(f"There is a method “{name}” already; choose another name.")
+        return name
+
+    def clean_description(self) -> str:
+        text = self.cleaned_data["description"].strip()
+        if len(text) > LONGEST_DESCRIPTION:
+            raise forms.ValidationError(
+                f"The description has {len(text)} characters; "
+                f"{LONGEST_DESCRIPTION} is the most. Leave the details to the paper."
+            )
+        try:
+            self.instance.description_html = _paragraphs(text)
+        except CatalogueError as error:
+            raise forms.ValidationError(str(error)) from error
+        return text
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        learned = given.get("family") == Family.LEARNED
+        if learned and given.get("checkpoint") == Checkpoint.NOT_NEEDED:
+            self.add_error(
+                "checkpoint",
+                "A learned method has trained weights: say whether others can get them.",
+            )
+        mine = Method.objects.owned_by(self.user).count()
+        if self.instance.pk is None and mine >= MOST_METHODS:
+            self.add_error(None, f"You have registered {MOST_METHODS} methods; edit one of them.")
+        return given
+
+    def save(self, commit: bool = True) -> Method:
+        """Write the method; the pages of its modalities, old and new, show the change."""
+        method: Method = self.instance
+        with transaction.atomic():
+            before = set(method.modalities.values_list("pk", flat=True)) if method.pk else set()
+            if method.pk is None:
+                method.owner, method.slug = self.user, self._slug(method.name)
+            super().save(commit)
+            after = {m.pk for m in self.cleaned_data["modalities"]}
+            Modality.objects.filter(pk__in=before | after).touch()
+        return method
+
+    def _slug(self, name: str) -> str:
+        """Give the slug of a new method; an old one keeps its address whatever it is called."""
+        return self.instance.slug or slugify(name)[:60].strip("-_").replace("_", "-")
+
+
+def _paragraphs(text: str) -> str:
+    parts = [part.strip() for part in re.split(r"\r?\n\s*\r?\n", text)]
+    return "".join(f"<p>{prose.inline(part, 'description')}</p>" for part in parts if part)
