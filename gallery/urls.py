@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import submitted, views
 
 app_name = "gallery"
 urlpatterns = [
@@ -11,4 +11,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/progress/", views.progress, name="progress"),
     path("runs/<uuid:pk>/cancel/", views.cancel, name="cancel"),
     path("runs/<uuid:pk>/files/<str:name>", views.file, name="file"),
+    path(
+        "submissions/<uuid:pk>/<int:sample>-<slug:kind>.webp", submitted.picture, name="submitted"
+    ),
 ]

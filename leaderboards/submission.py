@@ -22,6 +22,8 @@ from modalities.jobs import Job, JobEvent, JobQuerySet, State
 from modalities.models import Modality, TierName
 
 UPLOAD_TIERS = (TierName.PUBLIC, TierName.DEV)
+# So many of a person's files may wait at once: their bytes lie on the server meanwhile.
+MOST_LIVE = 40
 
 
 class Quota(Exception):
@@ -59,6 +61,14 @@ class SubmissionQuerySet(JobQuerySet):
     def today(self) -> Self:
         return self.filter(queued_at__date=TruncDate(Now()))
 
+    def left_today(self, modalities: Sequence[Modality]) -> list[tuple[Modality, int]]:
+        """Say how many files each modality's dev tier still takes today. One query."""
+        counts = self.counted().today().filter(tier=TierName.DEV).order_by()
+        rows = counts.values_list("modality").annotate(used=models.Count("pk"))
+        used = dict(rows)
+        most = settings.PWM_DEV_SUBMISSIONS_A_DAY
+        return [(m, max(0, most - used.get(m.pk, 0))) for m in modalities]
+
     def submit(self, user: Any, *, file: Any, sha256: str, **fields: Any) -> Submission:
         """Queue a file for scoring, or give back the submission that this very file is already.
 
@@ -71,6 +81,11 @@ class SubmissionQuerySet(JobQuerySet):
             mine = self.of(user).counted()
             if known := mine.filter(**same, sha256=sha256).first():
                 return known
+            if mine.live().count() >= MOST_LIVE:
+                raise Quota(
+                    f"{MOST_LIVE} of your submissions are waiting to be scored; "
+                    "send this one when some of them are done."
+                )
             used = mine.filter(modality=fields["modality"], tier=TierName.DEV).today().count()
             if fields["tier"] == TierName.DEV and used >= settings.PWM_DEV_SUBMISSIONS_A_DAY:
                 raise Quota(

@@ -165,6 +165,16 @@ def load_measurements(spec: Spec, tier: str) -> list[Array]:
         return _measurements(spec, h5)
 
 
+def load_public_truth(spec: Spec, scene: int) -> Array:
+    """Read one object of the public tier from the file that everybody can download."""
+    name = sample_names(spec)[scene]
+    with (
+        default_storage.open(challenge_name(spec, "public")) as stored,
+        h5py.File(stored) as h5,
+    ):
+        return h5[name]["x_true"][:].astype(float)
+
+
 def _measurements(spec: Spec, h5: h5py.File) -> list[Array]:
     return [h5[name]["y"][:].astype(float) for name in sample_names(spec)]
 

@@ -1,0 +1,88 @@
+"""Take an upload in: no larger than it may be, hashed while it streams, never opened."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
+from django.http import HttpRequest
+
+from modalities import physics
+from modalities.models import Modality, TierName
+
+from .receive import expectation
+from .submission import Submission, private_storage
+
+# A body that is this many times too large is not even read to its end.
+HOPELESS = 4
+
+
+class HashedUpload(TemporaryFileUploadHandler):
+    """Write an upload to a temporary file, hash it on the way, and drop it when it gets too large.
+
+    The rest of a dropped file is read and forgotten, so that the browser gets an answer.
+    """
+
+    def __init__(self, request: HttpRequest, most: int) -> None:
+        super().__init__(request)
+        self.most = most
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._hash, self._count = hashlib.sha256(), 0
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self._count += len(raw_data)
+        if self._count > self.most:
+            self.request.upload_was_too_large = True
+            raise SkipFile
+        self._hash.update(raw_data)
+        super().receive_data_chunk(raw_data, start)
+
+    def file_complete(self, file_size: int) -> Any:
+        file = super().file_complete(file_size)
+        if file is not None:
+            file.sha256 = self._hash.hexdigest()
+        return file
+
+
+def largest(modality: Modality) -> int:
+    """Give the most bytes that a submission to ``modality`` may have; all tiers have one shape."""
+    return expectation(modality.spec, TierName.PUBLIC).largest_file
+
+
+def largest_of_all() -> int:
+    """Give the most bytes that any submission may have."""
+    return max(expectation(physics.load(key), "public").largest_file for key in physics.keys())  # noqa: SIM118
+
+
+def limit(request: HttpRequest) -> bool:
+    """Hold the request's upload to the largest size; call it before the body is read.
+
+    Say whether to go on: False where the body is hopelessly large and should not be read at all.
+    """
+    most = largest_of_all()
+    request.upload_handlers = [HashedUpload(request, most)]
+    return int(request.META.get("CONTENT_LENGTH") or 0) <= HOPELESS * most
+
+
+def send(user: Any, upload: UploadedFile, **fields: Any) -> tuple[Submission, bool]:
+    """Keep an upload and queue it for scoring; tell whether it is new.
+
+    The same file by the same method to the same tier is the submission that it was the first time.
+    The file is stored before the transaction, which stays short however slow the disk is. Raise
+    Quota, with nothing kept, when the person may send no more for now.
+    """
+    storage = private_storage()
+    name = storage.save(f"submissions/{uuid.uuid4().hex}.h5", upload)
+    is_new = False
+    try:
+        made = Submission.objects.submit(user, file=name, sha256=upload.sha256, **fields)
+        is_new = made.file.name == name
+    finally:
+        if not is_new:
+            storage.delete(name)
+    return made, is_new
