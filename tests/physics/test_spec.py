@@ -126,3 +126,19 @@ def test_ranges_of_a_tier_are_multiples_of_the_perturbation():
 def test_every_file_of_the_catalogue_is_found_by_its_key():
     assert keys() == sorted(re.sub(r"\.toml$", "", p.name) for p in CATALOGUE.glob("*.toml"))
     assert all(load(key).key == key for key in keys())
+
+
+@pytest.mark.parametrize("key", keys())
+def test_steps_of_the_catalogue_agree_with_the_object_on_its_pixel(key: str):
+    spec = load(key)
+    assert {step.args.get("pixel", spec.pixel) for step in spec.chain} == {spec.pixel}
+
+
+@pytest.mark.parametrize("key", keys())
+def test_catalogue_is_nominal_where_the_mismatch_is_zero(key: str):
+    """The mismatch lies in what is added, never in the nominal operator too."""
+    spec = load(key)
+    assert set(spec.nominal.values()) == {0.0}
+    for m in spec.mismatches:
+        moved = forward(spec, **{m.name: m.perturbed})
+        assert moved.mismatch == spec.nominal | {m.name: m.perturbed}
