@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -27,6 +28,10 @@ class Registry(Mapping[str, T]):
             )
         value: T = getattr(import_module(self._modules[key]), self._attribute)
         return value
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is such a module, without importing it."""
+        return key in self._modules and find_spec(self._modules[str(key)]) is not None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
