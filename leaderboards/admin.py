@@ -9,11 +9,13 @@ from django.contrib import admin, messages
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import linebreaks
 from django.template.response import TemplateResponse
 from simple_history.admin import SimpleHistoryAdmin
 
 from modalities.admin import ReadOnly
 
+from .credits import CreditAccount, CreditChange
 from .curation import CurationError, Evidence, sha256_rule
 from .models import Entry, Method, Publication, TierScore
 
@@ -42,6 +44,24 @@ class CertifyForm(DecisionForm):
             second_score=self.cleaned_data["second_score"],
             **{name: self.cleaned_data[name] for name in HASHES},
         )
+
+
+def ask(
+    desk: admin.ModelAdmin,
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    decision: str,
+    form: forms.Form,
+) -> HttpResponse:
+    """Show the page between choosing an action and carrying it out."""
+    context = desk.admin_site.each_context(request) | {
+        "title": f"{decision.capitalize()}: give a reason",
+        "opts": desk.opts,
+        "rows": rows,
+        "decision": decision,
+        "form": form,
+    }
+    return TemplateResponse(request, "admin/leaderboards/decide.html", context)
 
 
 class TierScoreInline(ReadOnly, admin.TabularInline):
@@ -103,10 +123,10 @@ class EntryAdmin(ReadOnly, SimpleHistoryAdmin):
     ) -> HttpResponse | None:
         """Ask for a reason first; once it is given, call the entry's own method."""
         if "decide" not in request.POST:
-            return self._ask(request, entries, decision, kind(initial=self._known(entries)))
+            return ask(self, request, entries, decision, kind(initial=self._known(entries)))
         form = kind(request.POST)
         if not form.is_valid():
-            return self._ask(request, entries, decision, form)
+            return ask(self, request, entries, decision, form)
         evidence = (form.evidence(),) if isinstance(form, CertifyForm) else ()
         for entry in entries:
             try:
@@ -116,18 +136,6 @@ class EntryAdmin(ReadOnly, SimpleHistoryAdmin):
             else:
                 messages.success(request, f"{entry}: done, and on record.")
         return None
-
-    def _ask(
-        self, request: HttpRequest, entries: QuerySet[Entry], decision: str, form: DecisionForm
-    ) -> HttpResponse:
-        context = self.admin_site.each_context(request) | {
-            "title": f"{decision.capitalize()}: give a reason",
-            "opts": self.opts,
-            "entries": entries,
-            "decision": decision,
-            "form": form,
-        }
-        return TemplateResponse(request, "admin/leaderboards/decide.html", context)
 
     def _known(self, entries: QuerySet[Entry]) -> dict[str, Any]:
         """Offer the hashes that are on record already."""
@@ -153,9 +161,54 @@ class MethodAdmin(SimpleHistoryAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def save_model(self, request: HttpRequest, obj: Method, form: Any, change: bool) -> None:
+        """Show a corrected description as the plain text that it is."""
+        if "description" in form.changed_data:
+            obj.description_html = linebreaks(obj.description, autoescape=True)
+        super().save_model(request, obj, form, change)
+        for modality in obj.modalities.all():
+            modality.touch()
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         registered = obj is None or obj.owner_id is not None
         return registered and super().has_change_permission(request, obj)
+
+
+class CreditChangeInline(ReadOnly, admin.TabularInline):
+    model = CreditChange
+    fields = ("at", "kind", "amount", "subject", "reason", "by")
+    readonly_fields = ("at",)
+    fk_name = "account"
+
+
+class GrantForm(DecisionForm):
+    """How many credits, and why."""
+
+    amount = forms.IntegerField(min_value=1, max_value=10_000)
+
+
+@admin.register(CreditAccount)
+class CreditAccountAdmin(ReadOnly, admin.ModelAdmin):
+    """Balances with their ledger; credits are given by an action, with a reason."""
+
+    list_display = ("user", "balance")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    inlines = (CreditChangeInline,)
+    actions = ("grant",)
+
+    def has_grant_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("leaderboards.change_creditaccount")
+
+    @admin.action(description="Give credits …", permissions=["grant"])
+    def grant(self, request: HttpRequest, accounts: QuerySet[CreditAccount]) -> HttpResponse | None:
+        form = GrantForm(request.POST if "decide" in request.POST else None)
+        if not form.is_valid():
+            return ask(self, request, accounts, "grant", form)
+        for account in accounts:
+            account.grant(form.cleaned_data["amount"], form.cleaned_data["reason"], request.user)
+        messages.success(request, f"Given to {len(accounts)}, and on record.")
+        return None
 
 
 @admin.register(Publication)

@@ -285,6 +285,7 @@ class TierScore(models.Model):
         return f"{self.entry.name}, {self.get_tier_display()}: {self.score:.3f}"
 
 
+from .credits import CreditAccount, CreditChange  # noqa: E402, F401 - as below
 from .submission import (  # noqa: E402, F401 - Django finds an app's models here
     Calibration,
     Evaluation,

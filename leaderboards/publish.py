@@ -20,6 +20,8 @@ from modalities.sync import put
 
 from .models import Board, Checkpoint, Entry, Family, Method, Origin, Publication, TierScore, Trust
 
+# Addresses under /methods/ that are no method's.
+RESERVED = {"register"}
 PUBLISHED = Path(__file__).resolve().parent / "published"
 MEDALS = {1: "gold", 2: "silver", 3: "bronze"}
 
@@ -166,6 +168,8 @@ def _put_entry(result: Result, modality: Modality, method: Method) -> tuple[Entr
 
 def _method(row: Table) -> Fields:
     slug = row.matching("slug", r"[a-z0-9]+(-[a-z0-9]+)*", "lower case, digits and hyphens")
+    if slug in RESERVED:
+        row.refuse("slug", f"'{slug}' is the address of a page of its own.")
     description = row.text("description")
     fields = {
         "slug": slug,
