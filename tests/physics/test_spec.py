@@ -142,3 +142,10 @@ def test_catalogue_is_nominal_where_the_mismatch_is_zero(key: str):
     for m in spec.mismatches:
         moved = forward(spec, **{m.name: m.perturbed})
         assert moved.mismatch == spec.nominal | {m.name: m.perturbed}
+
+
+def test_tilts_that_two_steps_tell_differently_are_refused():
+    text = (CATALOGUE / "electron_tomography.toml").read_text(encoding="utf-8")
+    assert text.count("step = 2.0") == 2
+    message = refused(text.replace("step = 2.0", "step = 1.0", 1), "electron_tomography.toml")
+    assert "chain[0] to [2].args: rotate and propagate disagree on step: 1.0 and 2.0" in message

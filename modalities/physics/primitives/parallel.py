@@ -76,6 +76,11 @@ class TiltSeries(Chain):
 
     def __init__(self, in_shape: Shape, args: Sequence[dict[str, Any]]) -> None:
         tilt, probe, beam = args
+        for name in ("first", "step"):
+            if tilt[name] != probe[name]:
+                raise ValueError(
+                    f"rotate and propagate disagree on {name}: {tilt[name]} and {probe[name]} deg."
+                )
         self.args = args
         axis = tilt.get("axis", 0.0)
         stage = {name: value for name, value in tilt.items() if name != "axis"}
