@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit  # the t quantile; scipy.stats takes half a second to import
 
 K = TypeVar("K", bound=Hashable)
 Strata = Sequence[Sequence[float]]
@@ -62,7 +62,7 @@ def interval(strata: Strata, level: float = LEVEL) -> Interval:
     if variance == 0.0:
         return Interval(mean, mean, mean)
     freedom = variance**2 / float(np.sum(parts**2 / [len(s) - 1 for s in strata]))
-    half = float(student.ppf(0.5 + level / 2, freedom)) * math.sqrt(variance)
+    half = float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(variance)
     return Interval(mean, mean - half, mean + half)
 
 

@@ -156,15 +156,18 @@ def _ask_to_stop(number: int, frame: FrameType | None) -> None:
 
 
 def supervise(running: list[Program], address: str) -> None:
-    """Keep the site's processes running until somebody asks to stop."""
-    announced = False
+    """Keep the site's processes running until somebody asks to stop.
+
+    The web server, which comes first, has the machine to itself until it answers.
+    """
+    web, announced = running[0], False
     while True:
-        for program in running:
+        for program in running if announced else [web]:
             program.watch()
         if not announced and answers(address):
             say(f"PWM is at {address} - Ctrl-C stops it.")
             announced = True
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 def main() -> int:
