@@ -102,17 +102,21 @@ def _manifest(entry: Entry, jobs: dict[str, Any], parts: dict[str, bytes]) -> di
             "environment": entry.environment_sha256,
         },
         "versions": {name: version(name) for name in PACKAGES},
-        "tiers": {tier: _tier_row(spec, tier, job) for tier, job in jobs.items()},
+        "tiers": {tier: _tier_row(spec, tier, job, parts) for tier, job in jobs.items()},
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},
     }
 
 
-def _tier_row(spec: physics.Spec, tier: str, job: Submission | Evaluation) -> dict[str, Any]:
+def _tier_row(
+    spec: physics.Spec, tier: str, job: Submission | Evaluation, parts: dict[str, bytes]
+) -> dict[str, Any]:
+    """Describe a tier; its spec goes along with its outputs only, for an oracle's is the truth."""
+    tells_spec = tier != ScoreTier.STANDARD and f"outputs/{tier}.npz" in parts
     is_standard = tier == ScoreTier.STANDARD
     means = ("score", "psnr", "ssim", "consistency", "metrics_version")
     return {
         **{name: job.result[name] for name in means},
-        "corrected_spec": [] if is_standard else job.corrected_spec,
+        "corrected_spec": job.corrected_spec if tells_spec else [],
         "data_version": "gallery" if is_standard else datasets.version_of(spec, tier),
         "seed": 0 if is_standard else datasets.draw(spec, tier).seed if tier == "public" else None,
         "job": str(job.pk),

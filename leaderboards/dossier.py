@@ -6,7 +6,7 @@ from typing import Any
 
 from modalities import physics
 
-from .models import Board, Entry, TierScore
+from .models import Board, Entry, ScoreTier, TierScore
 
 MISSING = "–"
 EVIDENCE = (
@@ -42,10 +42,21 @@ def _tier(tier: TierScore) -> dict[str, Any]:
         "consistency": _text(tier.consistency, 3),
         "cpu": f"{tier.cpu_seconds:.1f} s" if tier.cpu_seconds is not None else MISSING,
         "memory": f"{tier.peak_memory_mb:.0f} MB" if tier.peak_memory_mb is not None else MISSING,
-        "spec_error": [(name, f"{value:+.3g}") for name, value in tier.spec_error.items()],
+        "spec_error": _spec_error(tier),
         "metrics": tier.metrics_version or MISSING,
         "scored_at": tier.scored_at,
     }
+
+
+def _spec_error(tier: TierScore) -> list[tuple[str, str]]:
+    """Print spec errors of the public tier, as parts of the ranges.
+
+    Elsewhere they are secret: those of the nominal spec and of the middle of the range give the
+    true mismatch when they are put together.
+    """
+    if tier.tier != ScoreTier.PUBLIC:
+        return []
+    return [(name, f"{100 * value:.1f} %") for name, value in tier.spec_error.items()]
 
 
 def _history(entry: Entry) -> list[dict[str, Any]]:

@@ -232,9 +232,11 @@ def _save(evaluation: Evaluation, found: Found, arrays: str) -> None:
         outputs_sha256=_hash(found.x_hats),
         environment_sha256=environment_sha256(),
     )
+    # An oracle's spec is the truth, which stays in its file.
+    is_secret = variant == Variant.ORACLE and evaluation.tier != ScoreTier.PUBLIC
     Evaluation.objects.filter(pk=evaluation.pk).update(
         result=found.result.as_json(),
-        corrected_spec=[found.used] * len(found.x_hats),
+        corrected_spec=[] if is_secret else [found.used] * len(found.x_hats),
         arrays=arrays,
         entry=entry,
     )
