@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import linebreaks
@@ -153,7 +152,6 @@ class MethodAdmin(SimpleHistoryAdmin):
     search_fields = ("name", "slug", "citation")
     filter_horizontal = ("modalities",)
     raw_id_fields = ("owner",)
-    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

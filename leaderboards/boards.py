@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, F, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import JSONObject
 
 from modalities.models import Modality
 
 from .models import Board, Entry, Method, Origin, ScoreTier, TierScore
-from .rows import MISSING, Cell, Row, cell, ranked
+from .rows import Cell, Row, cell, ranked
 from .vocabulary import CHALLENGE_TIERS
 
 
@@ -130,42 +130,19 @@ def of_method(method: Method) -> list[Standing]:
     return found
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What the home page says of a modality's blind challenge."""
+def with_leaders(modalities: QuerySet[Modality]) -> QuerySet[Modality]:
+    """Add ``leading`` to each modality, in the same query: who leads its blind challenge.
 
-    leader: str
-    score_text: str
-    origin: str
-    methods: int
-
-
-def summaries() -> dict[int, Summary]:
-    """Give leader and number of methods of every modality, in two queries; measured ones first."""
-    place = Window(
-        RowNumber(),
-        partition_by=[F("modality"), F("origin")],
-        order_by=[F("score").desc(), F("name").asc()],
-    )
-    leaders = (
+    leading: {"name", "score", "origin"}, measured before reported, or None while nobody is ranked.
+    """
+    best_first = (
         Entry.objects.standing()
         .on(Board.CHALLENGE)
-        .filter(score__isnull=False, reference="")
-        .annotate(place=place)
-        .filter(place=1)
-        .values_list("modality_id", "origin", "name", "score")
+        .filter(modality=OuterRef("pk"), score__isnull=False, reference="")
+        .order_by(Case(When(origin=Origin.MEASURED, then=0), default=1), "-score", "name")
+        .values(leading=JSONObject(name="name", score="score", origin="origin"))
     )
-    first: dict[int, tuple[str, str, str]] = {}
-    for modality, origin, name, score in leaders:
-        if modality not in first or origin == Origin.MEASURED:
-            first[modality] = (name, f"{score:.3f}", origin)
-    counts = (
-        Entry.objects.standing()
-        .values_list("modality_id")
-        .annotate(methods=Count("method", distinct=True))
-        .order_by()
-    )
-    return {pk: Summary(*first.get(pk, ("", MISSING, "")), methods=n) for pk, n in counts}
+    return modalities.annotate(leading=Subquery(best_first[:1]))
 
 
 def _load(modality: Modality, board: str, origin: str) -> Boards:

@@ -36,6 +36,21 @@ slug_rule = RegexValidator(
 https_rule = URLValidator(schemes=["https"], message="Give a link that begins with https://.")
 
 
+class HttpsField(models.URLField):
+    """A link that begins with https://; it is shown and never fetched."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"blank": True, "validators": [https_rule]} | kwargs)
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"assume_scheme": "https"} | kwargs)
+
+    def deconstruct(self) -> Any:
+        """Stand in migrations as the plain field that it is to the database."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.URLField", args, kwargs
+
+
 class Publication(models.Model):
     """What a source reported about a modality, and what is known about those figures."""
 
@@ -72,8 +87,8 @@ class Method(models.Model):
     description_html = models.TextField(editable=False, blank=True)
     citation = models.TextField(blank=True)
     year = models.PositiveSmallIntegerField(null=True, blank=True)
-    paper_url = models.URLField("paper", blank=True, validators=[https_rule])
-    code_url = models.URLField("code", blank=True, validators=[https_rule])
+    paper_url = HttpsField("paper")
+    code_url = HttpsField("code")
     licence = models.CharField(max_length=60, blank=True)
     checkpoint = models.CharField(max_length=20, choices=Checkpoint.choices)
     physics_name = models.CharField(max_length=60, blank=True, editable=False)

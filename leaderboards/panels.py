@@ -146,12 +146,11 @@ def leader_of(panels: Sequence[Panel]) -> Leader:
     return NOBODY
 
 
-def leaders() -> dict[int, Leader]:
-    """Give the leader of every modality's blind challenge, by the modality's id. Two queries."""
-    return {
-        pk: Leader(found.leader or NOBODY.name, found.score_text, found.origin)
-        for pk, found in boards.summaries().items()
-    }
+def leader_on(modality: Modality) -> Leader:
+    """Give the leader of a modality that ``boards.with_leaders`` has read."""
+    if not (found := modality.leading):
+        return NOBODY
+    return Leader(found["name"], f"{found['score']:.3f}", found["origin"])
 
 
 def _panel(

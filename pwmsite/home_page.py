@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +10,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from gallery import thumbnails
-from leaderboards import panels
+from leaderboards import boards, panels
 from leaderboards.models import Method
 from modalities.models import Modality, ModalityQuerySet
 
@@ -18,10 +19,9 @@ MOST_METHODS = 12
 
 def context(q: str, category: str) -> dict[str, Any]:
     """Gather what templates/home.html prints for a search and a category."""
-    everything = list(_modalities())
+    everything = list(boards.with_leaders(_modalities()))
     matching = [m for m in everything if matches(m, q)]
     shown = [m for m in matching if not category or m.category == category]
-    leaders = panels.leaders()
     pictures = thumbnails.of(shown)
     return {
         "nav": "modalities",
@@ -29,7 +29,7 @@ def context(q: str, category: str) -> dict[str, Any]:
         "category": category,
         "categories": _categories(matching, q, category),
         "found": _found_text(len(shown), len(everything)),
-        "cards": [_card(m, leaders.get(m.pk), pictures.get(m.pk)) for m in shown],
+        "cards": [_card(m, panels.leader_on(m), pictures.get(m.pk)) for m in shown],
         "methods": _methods(q) if q else [],
     }
 
@@ -40,11 +40,11 @@ def _modalities() -> ModalityQuerySet:
 
 
 def matches(modality: Modality, q: str) -> bool:
-    """Tell whether every word of ``q`` is somewhere in the modality's names, task or unknowns."""
+    """Tell whether every word of ``q`` begins a word of the modality's names, task or unknowns."""
     unknowns = [f"{m.name} {m.name.replace('_', ' ')}" for m in modality.spec.mismatches]
     names = [modality.key, modality.name, modality.short_name, modality.category, modality.task]
-    text = " ".join([*names, *modality.aliases, *unknowns]).casefold()
-    return all(word in text for word in q.casefold().split())
+    words = re.findall(r"[\w-]+", " ".join([*names, *modality.aliases, *unknowns]).casefold())
+    return all(any(w.startswith(asked) for w in words) for asked in q.casefold().split())
 
 
 def found(q: str) -> dict[str, Any]:
@@ -104,10 +104,9 @@ def _found_text(shown: int, everything: int) -> str:
 
 
 def _card(
-    modality: Modality, leader: panels.Leader | None, pictures: thumbnails.Thumbnails | None
+    modality: Modality, leader: panels.Leader, pictures: thumbnails.Thumbnails | None
 ) -> dict[str, Any]:
     pictures = pictures or thumbnails.Thumbnails()
-    leader = leader or panels.NOBODY
     return {
         "name": modality.name,
         "url": modality.get_absolute_url(),

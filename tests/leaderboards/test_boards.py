@@ -148,12 +148,18 @@ def test_method_has_its_rank_on_every_board(stem: Modality) -> None:
     ]
 
 
-def test_summary_prefers_the_measured_leader(stem: Modality) -> None:
+def test_measured_leader_goes_before_a_reported_one(stem: Modality) -> None:
     make_entry(stem, name="Theirs", score=0.9, **REPORTED)
+    make_entry(stem, name="Oracle", score=0.8, reference=Reference.ORACLE)
+    assert boards.with_leaders(Modality.objects.all()).get().leading["name"] == "Theirs"
     make_entry(stem, name="Ours", score=0.5)
     make_entry(stem, name="Behind", score=0.4)
-    summary = boards.summaries()[stem.pk]
-    assert (summary.leader, summary.score_text, summary.methods) == ("Ours", "0.500", 3)
+    leading = boards.with_leaders(Modality.objects.all()).get().leading
+    assert leading == {"name": "Ours", "score": 0.5, "origin": "measured"}
+
+
+def test_modality_that_nobody_entered_has_no_leader(stem: Modality) -> None:
+    assert boards.with_leaders(Modality.objects.all()).get().leading is None
 
 
 def fill(modality: Modality, n: int) -> None:
