@@ -75,7 +75,11 @@ def postgres(folder: Path) -> Iterator[str]:
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     data, port = folder / "data", free_port()
     quiet = {"check": True, "stdout": subprocess.DEVNULL}
-    subprocess.run([initdb, "-N", "-D", str(data), "-U", "pwm", "-A", "trust"], **quiet, **as_user)
+    subprocess.run(
+        [initdb, "-N", "-E", "UTF8", "-D", str(data), "-U", "pwm", "-A", "trust"],
+        **quiet,
+        **as_user,
+    )
     # -F: no waiting for the disk; these data need not survive the machine.
     command = [server, "-F", "-D", str(data), "-p", str(port), "-h", HOST, "-k", str(folder)]
     with started(command, port, **as_user):
