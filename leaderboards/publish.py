@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 
 from modalities import physics, prose
 from modalities.models import Modality
@@ -121,27 +120,30 @@ def _put_method(fields: Fields, modality: Modality) -> tuple[Method, bool]:
             f"{modality.key}.toml: method.slug: somebody has registered a method "
             f"'{fields['slug']}'; choose another slug."
         )
-    if fields["physics_name"]:
-        _claim(fields, modality)
+    name = fields["physics_name"]
+    if name and name not in physics.METHODS[modality.key]:
+        raise CatalogueError(f"{modality.key}.toml: method.physics_name: there is no '{name}'.")
+    ours = Method.objects.filter(physics_name=name, is_ours=True).exclude(slug=fields["slug"])
+    old = ours.first() if name else None
+    if old:
+        ours.update(physics_name="")
     method, changed = put(Method, {"slug": fields["slug"]}, fields | {"is_ours": False})
+    if old:
+        _hand_over(old, method)
     if not method.modalities.contains(modality):
         method.modalities.add(modality)
         changed = True
     return method, changed
 
 
-def _claim(fields: Fields, modality: Modality) -> None:
-    """Take an implementation over from the row that the physics made for it."""
-    name = fields["physics_name"]
-    if name not in physics.METHODS[modality.key]:
-        raise CatalogueError(f"{modality.key}.toml: method.physics_name: there is no '{name}'.")
-    others = Method.objects.filter(physics_name=name).exclude(slug=fields["slug"])
-    if others.filter(Q(is_ours=False) | Q(entries__isnull=False)).exists():
-        raise CatalogueError(
-            f"{modality.key}.toml: method.physics_name: '{name}' belongs to another method that "
-            "has results."
-        )
-    others.delete()
+def _hand_over(old: Method, method: Method) -> None:
+    """Give the published method the results of the row that the physics had made for it."""
+    for relation in Method._meta.related_objects:
+        if relation.one_to_many:
+            rows = relation.related_model._base_manager.filter(**{relation.field.name: old})
+            rows.update(**{relation.field.name: method})
+    method.modalities.add(*old.modalities.all())
+    old.delete()
 
 
 def _put_entry(result: Result, modality: Modality, method: Method) -> tuple[Entry, bool]:

@@ -131,11 +131,15 @@ def test_methods_of_the_physics_get_a_row_each(folder: Path) -> None:
     assert enlist() == []
 
 
-def test_published_method_that_runs_here_has_one_row(folder: Path) -> None:
+def test_published_method_that_runs_here_takes_the_results_over(folder: Path) -> None:
     enlist()
-    replace(folder / FILE, 'slug = "sirt-et"', 'slug = "sirt-et"\nphysics_name = "sirt"')
+    ours = Method.objects.get(physics_name="sirt")
+    entry = make_entry(Modality.objects.get(), ours, score=0.5)
     publish(folder)
+    entry.refresh_from_db()
     assert Method.objects.get(physics_name="sirt").slug == "sirt-et"
+    assert entry.method.slug == "sirt-et"
+    assert not Method.objects.filter(slug="sirt").exists()
     assert enlist() == []
 
 
