@@ -1,1 +1,1 @@
-"""WHAT is measured, and how: modalities, their data, the jobs that compute on them, and the physics."""
+"""WHAT is measured, and how: modalities, their data, the jobs that compute on them, the physics."""
