@@ -24,7 +24,7 @@ def measured():
 
 def test_each_method_names_its_work_and_improves_on_the_one_before(measured):
     H, x, y = measured
-    found = [physics.psnr(x, physics.reconstruct(m, H, y)) for m in ("wbp", "sirt")]
+    found = [physics.psnr(x, physics.reconstruct(m, H, y)) for m in ("wbp", "sirt", "cs")]
     assert found == sorted(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import Method
+from .cs import cs
 from .sirt import sirt
 from .wbp import wbp
 
@@ -27,6 +28,15 @@ METHODS: Mapping[str, Method] = {
             "Back-projects the residual, scaled by the lengths of rays and the weights of voxels, "
             "forty times, and keeps the density positive.",
             "Gilbert (1972), Journal of Theoretical Biology 36, 105",
+        ),
+        Method(
+            "cs",
+            "Compressed sensing (TV)",
+            "variational",
+            cs,
+            "Finds the density of least total variation that explains the views and is nowhere "
+            "negative: FISTA, started from SIRT.",
+            "Leary, Saghi, Midgley & Holland (2013), Ultramicroscopy 131, 70",
         ),
     )
 }
