@@ -62,9 +62,9 @@ def of(modalities: Sequence[Modality]) -> dict[int, Thumbnails]:
 def _thumbnails(run: Run) -> Thumbnails:
     return Thumbnails(
         name=run.title,
-        truth=file_url(run, run.truth),
-        measurement=file_url(run, run.measurement),
-        reconstruction=file_url(run, run.reconstruction),
+        truth=file_url(run.pk, run.truth),
+        measurement=file_url(run.pk, run.measurement),
+        reconstruction=file_url(run.pk, run.reconstruction),
         cost=f"−{run.nominal - run.mismatched:.1f} dB",
         cost_detail=f"{run.nominal:.1f} → {run.mismatched:.1f}",
     )

@@ -10,6 +10,8 @@ import pytest
 from django.test import Client
 
 from leaderboards.models import Entry
+from modalities.models import Modality
+from tests.gallery.rows import make_finished_run
 from tests.site import reading
 
 Read = Callable[[str], str]
@@ -156,3 +158,18 @@ def test_category_narrows_the_list(read: Read) -> None:
 
 def test_a_search_is_shown_as_text(read: Read) -> None:
     assert "<script>alert" not in read("/?q=<script>alert(1)</script>")
+
+
+def test_home_shows_the_pictures_and_the_cost_of_a_computed_gallery(read: Read) -> None:
+    run = make_finished_run(Modality.objects.get(key="stem"))
+    html = read("/")
+    assert html.count(f"/runs/{run.pk}/files/") == 3
+    assert "−4.0 dB" in html
+
+
+def test_modality_page_shows_our_figures_above_those_of_the_source(read: Read) -> None:
+    make_finished_run(Modality.objects.get(key="stem"))
+    html = read("/modalities/stem/")
+    rows = reading.rows(reading.part(html, 'id="scores"', "</table>"))
+    assert rows[1][1:3] == ["30.00 23.51", "0.900 0.368"]
+    assert "not computed yet" not in reading.text(html)
