@@ -8,8 +8,8 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.defaultfilters import linebreaks
 from django.template.response import TemplateResponse
+from django.utils.html import linebreaks
 from simple_history.admin import SimpleHistoryAdmin
 
 from modalities.admin import ReadOnly

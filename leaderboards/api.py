@@ -101,7 +101,7 @@ class MethodSerializer(serializers.ModelSerializer[Method]):
 
     class Meta:
         model = Method
-        fields = (
+        fields: tuple[str, ...] = (
             *("slug", "name", "family", "description", "citation", "year", "paper_url"),
             *("code_url", "licence", "checkpoint", "physics_name", "modalities", "url", "page"),
         )

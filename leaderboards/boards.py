@@ -18,7 +18,7 @@ from django.db.models.functions import JSONObject
 from modalities.models import Modality
 
 from .models import Board, Entry, Method, Origin, ScoreTier, TierScore
-from .rows import Cell, Row, cell, ranked
+from .rows import Cell, Row, Scored, cell, ranked
 from .vocabulary import CHALLENGE_TIERS
 
 
@@ -53,14 +53,11 @@ class Boards:
             for entry in self.entries
             if entry.board == board and entry.origin == origin
         ]
+        scored: list[Scored] = [
+            (entry, cells, cells[0].score if by_tier else entry.score) for entry, cells in found
+        ]
         if by_tier:
-            scored = [
-                (entry, cells, cells[0].score)
-                for entry, cells in found
-                if cells[0].score is not None
-            ]
-        else:
-            scored = [(entry, cells, entry.score) for entry, cells in found]
+            scored = [row for row in scored if row[2] is not None]
         scored.sort(key=lambda row: (row[2] is None, -(row[2] or 0.0), row[0].name, str(row[0].id)))
         return ranked(scored, by_tier)
 
@@ -175,7 +172,9 @@ def _cells(where: Q) -> dict[Any, dict[str, Cell]]:
         .values_list("entry_id", "entry__origin", "tier", *_CELL_FIELDS)
     )
     for entry, origin, tier_name, *values in found:
-        cells[entry][tier_name] = cell(tier_name, origin, *values)
+        cells[entry][tier_name] = cell(
+            tier_name, origin, dict(zip(_CELL_FIELDS, values, strict=True))
+        )
     return cells
 
 

@@ -7,7 +7,7 @@ The rules of a certificate are constraints of the database; nobody else checks t
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -117,6 +117,15 @@ _STANDING = Q(disqualified_at__isnull=True)
 
 class Curated(models.Model):
     """The part of an entry that curators decide about, and the evidence that they decide on."""
+
+    # What the entry itself brings.
+    history: ClassVar[Any]
+    modality: Any
+    method: Any
+    board: Any
+    trust: Any
+    submitted_by_id: int | None
+    get_trust_display: Any
 
     # Evidence: what went in, what ran, what came out, where; and the second run.
     inputs_sha256 = models.CharField(max_length=64, blank=True, validators=[sha256_rule])

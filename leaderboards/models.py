@@ -40,10 +40,13 @@ class HttpsField(models.URLField):
     """A link that begins with https://; it is shown and never fetched."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"blank": True, "validators": [https_rule]} | kwargs)
+        kwargs.setdefault("blank", True)
+        kwargs.setdefault("validators", [https_rule])
+        super().__init__(*args, **kwargs)
 
     def formfield(self, **kwargs: Any) -> Any:
-        return super().formfield(**{"assume_scheme": "https"} | kwargs)
+        kwargs.setdefault("assume_scheme", "https")
+        return super().formfield(**kwargs)
 
     def deconstruct(self) -> Any:
         """Stand in migrations as the plain field that it is to the database."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,6 +15,9 @@ from .uncertainty import SAME
 
 MEDALS = {1: "gold", 2: "silver", 3: "bronze"}
 MISSING = "–"
+
+# An entry, its cells, and the score that ranks it.
+Scored = tuple[Any, tuple["Cell", ...], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +104,18 @@ class Row:
         return self.cells[0].ssim_text
 
 
-def cell(tier_name: str, origin: str, *values: float | None) -> Cell:
-    score, low, high, psnr, ssim, consistency, _, _ = values
+def cell(tier_name: str, origin: str, values: Mapping[str, float | None]) -> Cell:
+    """Make the cell of a tier from the raw fields of ``Cell``."""
     # Sources print the PSNR of the standard board to 0.1 dB; more digits would be invented.
     digits = 1 if (tier_name, origin) == (ScoreTier.STANDARD, Origin.REPORTED) else 2
-    return Cell(
-        tier_name,
-        *values,
-        score_text=_text(score, 3),
-        interval_text=_span(low, high),
-        psnr_text=_text(psnr, digits),
-        ssim_text=_text(ssim, 3),
-        consistency_text=_text(consistency, 3),
-    )
+    texts = {
+        "score_text": _text(values["score"], 3),
+        "interval_text": _span(values["score_low"], values["score_high"]),
+        "psnr_text": _text(values["psnr"], digits),
+        "ssim_text": _text(values["ssim"], 3),
+        "consistency_text": _text(values["consistency"], 3),
+    }
+    return Cell(tier_name, **values, **texts)  # type: ignore[arg-type]
 
 
 def _text(value: float | None, digits: int) -> str:
@@ -124,14 +126,14 @@ def _span(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{_text(low, 3)} to {_text(high, 3)}"
 
 
-def ranked(scored: list[tuple[Any, tuple[Cell, ...], float | None]], by_tier: bool) -> list[Row]:
+def ranked(scored: Sequence[Scored], by_tier: bool) -> list[Row]:
     """Give each row its rank: one more than the number of better ones."""
     values = [score for e, _, score in scored if score is not None and not e.reference]
     ranks = _ranks(values)
     rows = []
     for entry, cells, score in scored:
         rank = ranks.get(score) if score is not None and not entry.reference else None
-        tied = sum(abs(score - v) <= SAME for v in _near(values, rank)) - 1 if rank else 0
+        tied = sum(1 for _ in _near(values, rank)) - 1 if rank else 0
         rows.append(_row(entry, cells, score, rank, tied, by_tier))
     return rows
 

@@ -64,7 +64,7 @@ class ModalitySerializer(serializers.ModelSerializer[Modality]):
 
     class Meta:
         model = Modality
-        fields = (
+        fields: tuple[str, ...] = (
             *("key", "name", "short_name", "aliases", "category", "task"),
             *("revision", "version", "url", "page"),
         )
