@@ -210,7 +210,7 @@ def board(modality: Modality) -> Board:
     done = newest if newest and newest.state == State.SUCCEEDED else runs.succeeded().first()
     if newest and done and newest.pk == done.pk:
         newest = None
-    base = {
+    base: dict[str, Any] = {
         "key": modality.key,
         "compute_url": reverse("gallery:compute", args=[modality.key]),
         "newest": newest and line(newest, modality.key),
@@ -317,9 +317,9 @@ def _score(printed: dict[str, float] | None) -> Score | None:
     return Score(printed["psnr"], printed["ssim"]) if printed else None
 
 
-def file_url(run: UUID, name: str) -> str:
+def file_url(run: UUID, name: str | None) -> str:
     """Give the address of a run's file; ``name`` is the one it has in the storage."""
-    return reverse("gallery:file", args=[run, name.rsplit("/", 1)[-1]])
+    return reverse("gallery:file", args=[run, str(name).rsplit("/", 1)[-1]])
 
 
 def line(run: Run, key: str) -> RunLine:

@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from django.core.files.base import ContentFile
@@ -136,7 +137,8 @@ def _arrays(outcomes: dict[str, Outcome]) -> bytes:
         "measurement_perturbed": outcomes["II"].y,
     } | {f"reconstruction_{name}": outcome.x_hat for name, outcome in outcomes.items()}
     file = io.BytesIO()
-    np.savez_compressed(file, **{k: np.asarray(v, np.float32) for k, v in arrays.items()})
+    packed: dict[str, Any] = {k: np.asarray(v, np.float32) for k, v in arrays.items()}
+    np.savez_compressed(file, **packed)
     return file.getvalue()
 
 

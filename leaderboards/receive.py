@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import BinaryIO, cast
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -43,7 +44,7 @@ def compute(submission: Submission, report: Report) -> Callable[[], None]:
 def _read(submission: Submission, expected: Expectation) -> Reading:
     try:
         with submission.file.open("rb") as upload:
-            return read_submission(upload, expected)
+            return read_submission(cast(BinaryIO, upload), expected)
     except Refused as refused:
         Submission.objects.filter(pk=submission.pk, token=submission.token).update(
             problems=refused.problems
@@ -74,7 +75,7 @@ def rescore(submission: Submission, report: Report = silent) -> None:
     reading = Reading(list(load_arrays(submission).values()), submission.corrected_spec)
     result = _score(submission.modality.spec, submission.tier, reading, report)
     with transaction.atomic():
-        _save(submission, reading, result, submission.arrays.name)
+        _save(submission, reading, result, str(submission.arrays.name))
 
 
 def outdated() -> QuerySet[Submission]:

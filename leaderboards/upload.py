@@ -37,6 +37,7 @@ class HashedUpload(TemporaryFileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self._count += len(raw_data)
         if self._count > self.most:
+            assert self.request  # given to __init__
             self.request.upload_was_too_large = True
             raise SkipFile
         self._hash.update(raw_data)

@@ -32,7 +32,7 @@ def response(
     if not match or match.groups() == ("", ""):
         answer = _body(request, file, 0, size, 200)
         return _with_headers(answer, tag, sha256, name)
-    first, last = _ends(*match.groups(), size)
+    first, last = _ends(match[1], match[2], size)
     if first > last:
         file.close()
         refused = HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})

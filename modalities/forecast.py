@@ -61,7 +61,7 @@ def mean_duration(jobs: JobQuerySet) -> timedelta | None:
     return timedelta(seconds=fmean(seconds)) if seconds else None
 
 
-def _left(started: datetime, took: timedelta) -> timedelta:
+def _left(started: datetime | None, took: timedelta) -> timedelta:
     return max(timedelta(), _after(started, took) - timezone.now())
 
 

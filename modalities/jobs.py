@@ -210,8 +210,8 @@ class Job(models.Model):
 
         A running job whose worker is alive stops within two seconds.
         """
-        now = {"cancel_requested_at": Now()}
-        ended = {"state": State.CANCELLED, "finished_at": Now()}
+        now: dict[str, Any] = {"cancel_requested_at": Now()}
+        ended: dict[str, Any] = {"state": State.CANCELLED, "finished_at": Now()}
         running = Q(state=State.RUNNING) & _NOT_CANCELLED
         self.refresh_from_db()
         return self._move("cancelled", Q(state=State.QUEUED), by, **now, **ended) or self._move(
@@ -220,7 +220,8 @@ class Job(models.Model):
 
     def restart(self, by: str = "") -> bool:
         """Queue a failed or cancelled job once more, with fresh attempts."""
-        fresh = {"attempts": 0, "error_code": "", "error_message": "", "cancel_requested_at": None}
+        fresh: dict[str, Any] = {"attempts": 0, "cancel_requested_at": None}
+        fresh |= {"error_code": "", "error_message": ""}
         ended = Q(state__in=(State.FAILED, State.CANCELLED))
         moved = self._move("restarted", ended, by, queued_at=Now(), **fresh, **_waiting())
         if moved:

@@ -73,7 +73,7 @@ def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dic
     leader, hidden = boards.leader, boards.hidden_leader
     means = {mean.scenario: mean.score.psnr for mean in gallery.means}
     cost = {"value": "not computed yet", "detail": ""}
-    if means:
+    if means and gallery.run:
         cost = {
             "value": f"−{means['I'] - means['II']:.1f} dB",
             "detail": f"{means['I']:.1f} → {means['II']:.1f}, {gallery.run.method}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from typing import Any
 
 import h5py
 import numpy as np
@@ -80,7 +81,11 @@ def parse(
             problems.append(str(problem))
             continue
         problems += _unexpected_names(sample, f"{name}/", ("x_hat",))
-        for what, read, into in (("x_hat", _x_hat, arrays), ("corrected_spec", _spec, specs)):
+        fields: tuple[tuple[str, Any, list[Any]], ...] = (
+            ("x_hat", _x_hat, arrays),
+            ("corrected_spec", _spec, specs),
+        )
+        for what, read, into in fields:
             where = f"{name}/{what}"
             try:
                 into.append(read(sample, where, image, expected))
@@ -172,7 +177,9 @@ def _stored(
     raise Problem(f"expected contiguous or chunked storage, got {names.get(layout, layout)}.")
 
 
-def _chunked(dataset, properties, image, dtype, shape) -> np.ndarray:
+def _chunked(
+    dataset: Any, properties: Any, image: Any, dtype: Any, shape: tuple[int, ...]
+) -> np.ndarray:
     filters = _filters(properties)
     chunk = tuple(properties.get_chunk())
     if any(c > n for c, n in zip(chunk, shape, strict=True)):

@@ -82,6 +82,7 @@ def _run(upload: BinaryIO, expected: Expectation) -> tuple[dict, bytes]:
     timer.start()
     with child:
         try:
+            assert child.stdout  # a pipe was asked for
             answer = child.stdout.read(most + 1)
             child.wait()
         finally:
