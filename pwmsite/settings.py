@@ -93,6 +93,7 @@ TEMPLATES = [
     }
 ]
 USE_TZ = True
+TIME_ZONE = "UTC"  # what pages print, and when the day of a quota ends
 LANGUAGE_CODE = "en"
 
 # ---------------------------------------------------------------- what it keeps, and where
