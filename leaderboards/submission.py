@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 from django.db import models, transaction
@@ -38,7 +39,9 @@ def private_storage() -> Storage:
 def keep_arrays(job: Job, names: Sequence[str], x_hats: Sequence[Any]) -> str:
     """Store reconstructions as .npz (float32), and give the name they have."""
     file = io.BytesIO()
-    arrays = {n: np.asarray(x, np.float32) for n, x in zip(names, x_hats, strict=True)}
+    arrays: dict[str, Any] = {
+        n: np.asarray(x, np.float32) for n, x in zip(names, x_hats, strict=True)
+    }
     np.savez_compressed(file, **arrays)
     path = f"outputs/{job.pk}-{job.token}.npz"
     return private_storage().save(path, ContentFile(file.getvalue()))
@@ -77,10 +80,10 @@ class SubmissionQuerySet(JobQuerySet):
         same = {"modality": fields["modality"], "method": fields["method"], "tier": fields["tier"]}
         with transaction.atomic():
             # One submitter at a time, so that two uploads cannot both be the last one allowed.
-            type(user)._default_manager.select_for_update().get(pk=user.pk)
+            get_user_model()._default_manager.select_for_update().get(pk=user.pk)
             mine = self.of(user).counted()
             if known := mine.filter(**same, sha256=sha256).first():
-                return known
+                return cast("Submission", known)
             if mine.live().count() >= MOST_LIVE:
                 raise Quota(
                     f"{MOST_LIVE} of your submissions are waiting to be scored; "

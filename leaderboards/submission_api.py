@@ -68,7 +68,7 @@ class UploadSerializer(serializers.Serializer[Any]):
 
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "This file is larger than any submission; nothing was received."
+    default_detail = "This file is larger than any submission; nothing of it was kept."
 
 
 class SubmissionViewSet(
@@ -108,12 +108,9 @@ class SubmissionViewSet(
     def create(self, request: Request) -> Response:
         """Send a file to be scored."""
         files = MultiValueDict({"file": request.FILES.getlist("file")})
-        form = SubmissionForm(
-            request.data,
-            files,
-            user=request.user,
-            was_too_large=getattr(request._request, "upload_was_too_large", False),
-        )
+        if getattr(request._request, "upload_was_too_large", False):
+            raise TooLarge
+        form = SubmissionForm(request.data, files, user=request.user)
         if not form.is_valid():
             return Response(dict(form.errors), status=status.HTTP_400_BAD_REQUEST)
         fields = dict(form.cleaned_data)

@@ -90,7 +90,8 @@ def curl(request: HttpRequest, modality: Modality | None) -> str:
     method = Method.objects.owned_by(request.user).values_list("slug", flat=True).first()
     site = request.build_absolute_uri("/")
     return f"""\
-curl -f {site}api/v1/submissions/ -H "Authorization: Bearer $PWM_TOKEN" \\
+curl -f {site}api/v1/submissions/ \\
+  -H "Authorization: Bearer $PWM_TOKEN" \\
   -F modality={modality.key if modality else "key"} -F tier=public \\
   -F method={method or "your-method"} -F file=@submission.h5"""
 
