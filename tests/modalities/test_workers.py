@@ -1,0 +1,114 @@
+"""Real workers on the embedded default: what they do when killed, told to stop, or not called."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sites import Site, site, wait
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder: Path = tmp_path_factory.mktemp("site")
+    with site(folder, PWM_LEASE_SECONDS="3") as made:
+        made.prepare()
+        yield made
+
+
+@pytest.fixture
+def embedded(prepared: Site) -> Iterator[Site]:
+    yield prepared
+    prepared.kill_workers()
+    prepared.do("[one.cancel() for one in Nap.objects.live()]")
+
+
+def buy(of: Site, seconds: float) -> None:
+    of.do("nap = Nap.objects.buy(purse, seconds=given[0])", seconds)
+
+
+def state(of: Site) -> str:
+    return of.do("nap.refresh_from_db() or nap.state")
+
+
+def percent(of: Site) -> int:
+    return of.do("nap.refresh_from_db() or nap.percent")
+
+
+def clean(of: Site) -> None:
+    assert "All invariants hold" in of.manage("check_invariants")
+
+
+def test_killed_process_of_the_pool_costs_one_attempt(embedded: Site):
+    buy(embedded, 2.0)
+    worker = embedded.worker()
+    wait(lambda: percent(embedded) > 0)
+    os.kill(int(embedded.do("nap.worker").rsplit(":", 1)[1]), signal.SIGKILL)
+    wait(lambda: state(embedded) == "succeeded")
+    assert embedded.do("nap.token") == 2
+    assert worker.process.poll() is None
+    clean(embedded)
+
+
+def test_cancel_stops_a_running_computation_within_two_seconds(embedded: Site):
+    buy(embedded, 600.0)
+    embedded.worker()
+    wait(lambda: state(embedded) == "running")
+    embedded.do("nap.cancel('somebody')")
+    wait(lambda: state(embedded) == "cancelled", pause=0.05)
+    took = embedded.do("(nap.finished_at - nap.cancel_requested_at).total_seconds()")
+    assert took < 2.0
+    assert not (embedded.folder / "media" / "naps" / embedded.do("str(nap.pk)")).exists()
+    clean(embedded)
+
+
+def test_worker_that_is_asked_to_stop_gives_its_job_back(embedded: Site):
+    buy(embedded, 600.0)
+    worker = embedded.worker()
+    wait(lambda: state(embedded) == "running")
+    worker.process.send_signal(signal.SIGTERM)
+    worker.process.wait(30)
+    assert state(embedded) == "queued"
+    assert embedded.do("nap.attempts") == 0
+    clean(embedded)
+
+
+def test_frozen_worker_loses_its_job_and_does_not_finish_it(embedded: Site):
+    buy(embedded, 2.5)
+    frozen = embedded.worker()
+    wait(lambda: percent(embedded) > 0)
+    frozen.signal(signal.SIGSTOP)
+    embedded.worker()
+    wait(lambda: state(embedded) == "succeeded")
+    frozen.signal(signal.SIGCONT)
+    time.sleep(2)
+    assert embedded.do("list(nap.dreams.values_list('token', flat=True))") == [2]
+    clean(embedded)
+
+
+def test_message_that_the_broker_lost_is_sent_again(embedded: Site):
+    buy(embedded, 0.1)
+    for message in (embedded.folder / "broker" / "messages").iterdir():
+        message.unlink()
+    embedded.worker()
+    wait(lambda: state(embedded) == "succeeded")
+    clean(embedded)
+
+
+def test_worker_that_starts_before_the_database_waits_for_it(embedded: Site):
+    buy(embedded, 0.1)
+    database = embedded.folder / "pwm.sqlite3"
+    database.rename(database.with_suffix(".away"))
+    worker = embedded.worker()
+    wait(lambda: "the database is away" in embedded.log.read_text())
+    for path in embedded.folder.glob("pwm.sqlite3*"):
+        path.unlink()
+    database.with_suffix(".away").rename(database)
+    wait(lambda: state(embedded) == "succeeded")
+    assert worker.process.poll() is None
+    clean(embedded)

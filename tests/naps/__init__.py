@@ -1,0 +1,1 @@
+"""A kind of job for tests alone: it computes for a while, costs a credit, and gives one result."""

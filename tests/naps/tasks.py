@@ -1,0 +1,35 @@
+"""The nap itself: NumPy, reports, a file, a result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from celery import shared_task
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from modalities.physics.progress import Report
+from modalities.work import work
+
+from .models import Dream, Nap
+
+
+@shared_task
+def sleep(pk: str) -> None:
+    work(Nap, pk, dream)
+
+
+def dream(nap: Nap, report: Report) -> Callable[[], None]:
+    """Multiply matrices until the time is over; leave the answer in a file and a row."""
+    rng = np.random.default_rng(nap.pk.int % 2**32)
+    a = rng.standard_normal((64, 64))
+    begun = time.monotonic()
+    while (done := (time.monotonic() - begun) / nap.seconds) < 1:
+        a = a @ a / np.linalg.norm(a)
+        report("dreaming", done)
+        time.sleep(0.01)
+    value = float(np.abs(a).sum())
+    name = default_storage.save(f"naps/{nap.pk}/{nap.token}.bin", ContentFile(a.tobytes()))
+    return lambda: Dream.objects.create(nap=nap, token=nap.token, value=value, file=name)

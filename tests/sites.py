@@ -1,0 +1,162 @@
+"""A whole site for a test: its own folder, database, broker and workers, as separate processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Reads one expression or block per line, as JSON; answers with its value, as JSON.
+CONSOLE = """
+import json, sys, django
+django.setup()
+from django.db import connection
+from django.apps import apps
+names = {}
+for line in sys.stdin:
+    code, names["given"] = json.loads(line)
+    try:
+        try:
+            answer = [True, eval(code, names)]
+        except SyntaxError:
+            answer = [True, exec(code, names)]
+    except Exception as error:
+        answer = [False, f"{type(error).__name__}: {error}"]
+    finally:
+        connection.close()
+    print(json.dumps(answer, default=str), flush=True)
+"""
+
+
+class Site:
+    """Processes that share one folder; ``environment`` says which servers they use."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        mine = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST"))}
+        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        home = {"PWM_VAR": str(folder), "DJANGO_SETTINGS_MODULE": "tests.naps.settings"}
+        self.environment = mine | threads | home | environment
+        self.log = folder / "log.txt"
+        self.workers: list[Worker] = []
+        self._console: subprocess.Popen[str] | None = None
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of manage.py; return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def do(self, code: str, *given: Any) -> Any:
+        """Evaluate ``code`` in a Django process of this site; ``given`` are its arguments."""
+        if self._console is None:
+            self._console = subprocess.Popen(
+                [sys.executable, "-c", CONSOLE],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._console.stdin
+        assert self._console.stdout
+        self._console.stdin.write(json.dumps([code, given]) + "\n")
+        self._console.stdin.flush()
+        worked, value = json.loads(self._console.stdout.readline())
+        assert worked, f"{code}: {value}"
+        return value
+
+    def prepare(self) -> None:
+        """Make the tables, and a purse for the tests' own kind of job."""
+        self.manage("migrate", "--run-syncdb", "--verbosity", "0")
+        self.do("from tests.naps.models import *")
+        self.do("purse = Purse.objects.create(credits=1000)")
+
+    def worker(self, processes: int = 1, *options: str) -> Worker:
+        """Start a worker with so many processes."""
+        self.workers.append(Worker(self, processes, options))
+        return self.workers[-1]
+
+    def kill_workers(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+        self.workers.clear()
+
+    def close(self) -> None:
+        if self._console:
+            self._console.kill()
+            self._console.communicate()
+
+
+class Worker:
+    """A Celery worker with its pool, in a process group of its own."""
+
+    def __init__(self, site: Site, processes: int, options: tuple[str, ...] = ()) -> None:
+        command = [sys.executable, "-m", "celery", "--quiet", "-A", "pwmsite", "worker"]
+        command += ["--concurrency", str(processes), "--loglevel", "INFO"]
+        command += ["--without-gossip", "--without-mingle", "--hostname", f"{id(self)}@test"]
+        with site.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *options],
+                cwd=ROOT,
+                env=site.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def children(self) -> list[int]:
+        """List the processes of the pool."""
+        path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        with suppress(FileNotFoundError):
+            return [int(pid) for pid in path.read_text().split()]
+        return []
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send ``number`` to the worker and its whole pool."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill the worker and its pool, as a power cut would."""
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def site(folder: Path, **environment: str) -> Iterator[Site]:
+    """Make a site with an empty database; its worker processes end with the block."""
+    made = Site(folder, **environment)
+    try:
+        yield made
+    finally:
+        made.kill_workers()
+        made.close()
+
+
+def wait(for_what: Callable[[], Any], seconds: float = 60.0, pause: float = 0.2) -> Any:
+    """Wait until ``for_what()`` is true and return it; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not (value := for_what()):
+        assert time.monotonic() < deadline, f"This did not come true in {seconds} s."
+        time.sleep(pause)
+    return value
