@@ -7,10 +7,12 @@ from modalities import physics
 from modalities.physics import scenarios
 
 SPEC = physics.load("stem")
+# Slower than the others: one scene has to do.
+DENOISERS = ("nlm_wiener", "bm3d_wiener")
 
 
-def mean(method, scenario, seed=0):
-    outcomes = [scenarios.run(SPEC, method, i, scenario, seed) for i in range(4)]
+def mean(method, scenario, scenes):
+    outcomes = [scenarios.run(SPEC, method, i, scenario) for i in scenes]
     return np.mean([o.psnr for o in outcomes]), np.mean([o.ssim for o in outcomes])
 
 
@@ -18,12 +20,16 @@ def mean(method, scenario, seed=0):
     ("method", "least"),
     [
         ("wiener", (29.0, 0.84)),
+        ("nlm_wiener", (30.0, 0.81)),
+        ("bm3d_wiener", (31.5, 0.85)),
+        ("fista_tv", (30.8, 0.94)),
         ("richardson_lucy", (33.5, 0.96)),
         ("richardson_lucy_sieve", (37.0, 0.98)),
     ],
 )
 def test_method_reaches_its_mark_on_the_nominal_system(method, least):
-    psnr, ssim = mean(method, "I")
+    scenes = [1] if method in DENOISERS else range(4)
+    psnr, ssim = mean(method, "I", scenes)
     assert psnr >= least[0]
     assert ssim >= least[1]
 

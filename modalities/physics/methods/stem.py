@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import Method
+from .denoise_first import bm3d_wiener, means_wiener
 from .richardson_lucy import richardson_lucy
 from .sieve import richardson_lucy_sieve
+from .stem_tv import fista_tv
 from .wiener import wiener
 
 METHODS: Mapping[str, Method] = {
@@ -20,6 +22,33 @@ METHODS: Mapping[str, Method] = {
             "Straightens the scans and inverts the blur as far as noise and the spectrum of "
             "atomic columns allow.",
             "Wiener (1949), Extrapolation, Interpolation and Smoothing of Stationary Time Series",
+        ),
+        Method(
+            "nlm_wiener",
+            "Non-local means + Wiener",
+            "denoising",
+            means_wiener,
+            "Makes the noise uniform, averages like neighbourhoods in each frame, then applies "
+            "Wiener's filter.",
+            "Buades, Coll & Morel (2005), Multiscale Model. Simul. 4, 490",
+        ),
+        Method(
+            "bm3d_wiener",
+            "BM3D + Wiener",
+            "denoising",
+            bm3d_wiener,
+            "Makes the noise uniform, filters stacks of like patches together in each frame, then "
+            "applies Wiener's filter.",
+            "Dabov et al. (2007), IEEE Trans. Image Process. 16, 2080; Lebrun (2012), IPOL 2, 175",
+        ),
+        Method(
+            "fista_tv",
+            "FISTA-TV",
+            "iterative",
+            fista_tv,
+            "Weighted least squares with a penalty on total variation and a positive image, by "
+            "accelerated proximal gradients.",
+            "Beck & Teboulle (2009), SIAM J. Imaging Sci. 2, 183",
         ),
         Method(
             "richardson_lucy",
