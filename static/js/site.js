@@ -38,6 +38,15 @@ document.addEventListener("htmx:configRequest", (event) => {
   if (token && event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = token;
 });
 
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const token = one("[data-csrf]")?.dataset.csrf;
+  if (form.method !== "post" || !token || form.elements.csrfmiddlewaretoken) return;
+  const field = Object.assign(document.createElement("input"),
+    { type: "hidden", name: "csrfmiddlewaretoken", value: token });
+  form.append(field);
+});
+
 // ---------------------------------------------------------------- boards: one panel at a time
 function showPanel(panel) {
   const set = panel.closest("[data-panels]");
