@@ -188,6 +188,18 @@ class Curated(models.Model):
         """Put a disqualified entry back on the boards."""
         self._decide("Reinstated", by, reason, ~_STANDING, dict(_NOT_DISQUALIFIED))
 
+    def supersede(self, trust: str) -> None:
+        """Let a newer result take the place of this entry's older one.
+
+        The entry is worth no more than that result, and a certificate for the older one ends.
+        """
+        ladder = Trust.values
+        steps = (ladder.index(self.trust), ladder.index(trust), ladder.index(Trust.RERUN))
+        if (lower := ladder[min(steps)]) != self.trust:
+            reason = f"A newer result, which is {Trust(trust).label.lower()}, took its place."
+            changes = {"trust": lower} | _NOT_CERTIFIED
+            self._decide("Superseded", None, reason, Q(trust=self.trust), changes)
+
     def _decide(
         self, decision: str, by: Any, reason: str, where: Q, changes: dict[str, Any]
     ) -> None:

@@ -49,6 +49,8 @@ def record(
                 **evidence,
             },
         )
+        if not is_new:
+            entry.supersede(trust)
         if not is_new and evidence:
             for field, value in evidence.items():
                 setattr(entry, field, value)

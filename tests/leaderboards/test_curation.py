@@ -136,6 +136,24 @@ def test_decision_changes_the_page(rerun: Entry, curator: User) -> None:
     assert rerun.modality.version > before
 
 
+def test_newer_result_ends_the_certificate_of_the_older_one(rerun: Entry, curator: User) -> None:
+    rerun.certify(curator, "It matches.", EVIDENCE)
+    rerun.supersede(Trust.RERUN)
+    assert fresh(rerun).trust == Trust.RERUN
+    assert reasons(rerun)[-1] == "Superseded: A newer result, which is re-run, took its place."
+
+
+def test_uploaded_result_does_not_inherit_the_trust_of_a_rerun_one(rerun: Entry) -> None:
+    rerun.supersede(Trust.SCORED)
+    assert fresh(rerun).trust == Trust.SCORED
+
+
+def test_newer_result_does_not_raise_the_trust_of_an_older_one() -> None:
+    entry = make_entry(tiers=TIERS)
+    entry.supersede(Trust.RERUN)
+    assert fresh(entry).trust == Trust.SCORED
+
+
 def test_reported_row_can_be_taken_off_the_board(curator: User) -> None:
     entry = make_entry(origin=Origin.REPORTED, score=0.5)
     entry.disqualify(curator, "The source withdrew it.")

@@ -191,7 +191,7 @@ def test_baselines_fill_the_boards_and_are_never_mixed_with_references(stem):
     assert {e.tier for e in plain} == {"standard", "public", "dev", "hidden"}
     for evaluation in plain:
         run(evaluation)
-    entry = Entry.objects.get(name="Wiener filter, nominal spec")
+    entry = Entry.objects.get(name="Wiener Filter, nominal spec")
     assert entry.trust == Trust.RERUN
     assert entry.score == pytest.approx(np.mean([s.score for s in entry.tier_scores.all()]))
     assert entry.rank_low == 1
