@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.shortcuts import get_object_or_404
+from django.utils.datastructures import MultiValueDict
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, viewsets
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers, status, viewsets
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.renderers import JSONRenderer
@@ -21,6 +23,7 @@ from modalities.models import Modality
 
 from . import boards
 from .export import BibTeXRenderer, CSVRenderer, LaTeXRenderer
+from .method_form import MethodForm
 from .models import Method, Origin
 from .vocabulary import Checkpoint, Family, Reference, Trust
 
@@ -125,6 +128,21 @@ class MethodFilter(filters.FilterSet):
         fields = ("family", "checkpoint")
 
 
+class RegistrationSerializer(serializers.ModelSerializer[Method]):
+    """What a method is registered with; leaderboards.method_form checks it."""
+
+    modalities = serializers.ListField(
+        child=serializers.CharField(), help_text="Keys, for example stem."
+    )
+
+    class Meta:
+        model = Method
+        fields = (
+            *("name", "family", "description", "citation", "paper_url", "code_url"),
+            *("licence", "checkpoint", "modalities"),
+        )
+
+
 @extend_schema(tags=["methods"])
 class MethodViewSet(viewsets.ReadOnlyModelViewSet[Method]):
     """Methods: what they do, where they come from, and how they rank."""
@@ -135,6 +153,23 @@ class MethodViewSet(viewsets.ReadOnlyModelViewSet[Method]):
 
     def get_serializer_class(self) -> type[MethodSerializer]:
         return MethodDetailSerializer if self.action == "retrieve" else MethodSerializer
+
+    @extend_schema(
+        request=RegistrationSerializer,
+        responses={
+            201: MethodSerializer,
+            400: OpenApiResponse(description="What is wrong, by field."),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Register a method of your own, by the rules of the page."""
+        form = MethodForm(_as_form(request.data), user=request.user)
+        if not form.is_valid():
+            return Response(dict(form.errors), status=status.HTTP_400_BAD_REQUEST)
+        method = form.save()
+        data = MethodSerializer(method, context=self.get_serializer_context()).data
+        headers = {"Location": method.get_absolute_url()}
+        return Response(data, status=status.HTTP_201_CREATED, headers=headers)
 
     def get_object(self) -> Method:
         method = super().get_object()
@@ -211,6 +246,19 @@ class BoardView(APIView):
         paginator = self.pagination_class()
         page = paginator.paginate_queryset(rows, request, self)
         return paginator.get_paginated_response(RowSerializer(page, many=True).data)
+
+
+def _as_form(data: Any) -> dict[str, Any]:
+    """Put JSON or a form into the words of the page's form, which knows modalities by their id."""
+    if not isinstance(data, Mapping):
+        raise ValidationError({"detail": "Send one object with the fields of the method."})
+    keys = (
+        data.getlist("modalities") if isinstance(data, MultiValueDict) else data.get("modalities")
+    )
+    ids = dict(Modality.objects.listed().values_list("key", "pk"))
+    known = [ids.get(str(key), f"'{key}'") for key in keys] if isinstance(keys, list) else []
+    plain = {name: value for name, value in data.items() if isinstance(value, str)}
+    return plain | {"modalities": known}
 
 
 def rows_of(found: boards.Boards, name: str, origin: str) -> list[boards.Row]:

@@ -5,6 +5,7 @@ import io
 
 import pytest
 from django.core.management import call_command
+from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -12,7 +13,7 @@ from leaderboards import boards
 from leaderboards.models import Board, Method, Origin
 from modalities import physics
 from modalities.models import Modality
-from tests.factories import make_entry, make_method, make_modality
+from tests.factories import make_entry, make_method, make_modality, make_user
 
 pytestmark = pytest.mark.django_db
 TIERS = {"public": (0.7, 28.0, 0.85), "dev": (0.6, 25.0, 0.8), "hidden": (0.5, 22.0, 0.7)}
@@ -148,6 +149,63 @@ def test_unknown_origin_is_explained(client: Client, modality: Modality) -> None
     answer = client.get(f"/api/v1/modalities/{modality.key}/boards/challenge/?origin=guessed")
     assert answer.status_code == 400
     assert answer.json() == {"origin": "Expected reported or measured."}
+
+
+def register(client: Client, **changes: object) -> HttpResponse:
+    method = {
+        "name": "Good one",
+        "family": "classical",
+        "description": "It reconstructs.",
+        "checkpoint": "none needed",
+        "modalities": ["electron_tomography"],
+    }
+    return client.post("/api/v1/methods/", method | changes, content_type="application/json")
+
+
+def test_method_is_registered_under_its_owner(client: Client, modality: Modality) -> None:
+    user = make_user()
+    client.force_login(user)
+    answer = register(client)
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["slug"] == "good-one"
+    assert Method.objects.get(slug="good-one").owner == user
+    assert list(Method.objects.get().modalities.all()) == [modality]
+
+
+def test_nobody_registers_a_method_without_signing_in(client: Client, modality: Modality) -> None:
+    assert register(client).status_code == 401
+    assert not Method.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", ["a", "list"]),
+        ("paper_url", "http://example.org"),
+        ("modalities", []),
+        ("modalities", ["sonar"]),
+        ("modalities", "electron_tomography"),
+        ("modalities", [{"key": 1}]),
+        ("checkpoint", "perhaps"),
+    ],
+)
+def test_registration_names_the_field_that_is_wrong(
+    client: Client, modality: Modality, field: str, value: object
+) -> None:
+    client.force_login(make_user())
+    answer = register(client, **{field: value})
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+
+
+@pytest.mark.parametrize("body", ["[]", '"text"', "{", "null", "3"])
+def test_registration_that_is_no_object_is_refused(
+    client: Client, modality: Modality, body: str
+) -> None:
+    client.force_login(make_user())
+    answer = client.post("/api/v1/methods/", body, content_type="application/json")
+    assert answer.status_code == 400
 
 
 @pytest.mark.parametrize("verb", ["post", "put", "patch", "delete"])
