@@ -1,21 +1,24 @@
 """Blind calibration of a tilt series: indirect inference on the score of a regularised fit.
 
-For data y and mismatch θ let x̂(θ) minimise φ(x, θ) = ½‖y − H(θ)x‖² + λ·TV(x) over x ≥ 0. By the
-envelope theorem the profile min_x φ has the gradient ⟨H(θ)x̂ − y, ∂H/∂θ x̂⟩, its *score*, which
-needs no second fit. The score alone misleads: total variation smooths x̂, so a fit likes the views
-less blurred than they are, and a finite number of iterations adds its own bias. But both happen
-in the same way to data simulated from x̂(θ) with H(θ). The estimate is therefore where
+For data y and a mismatch θ = (Δθ, φ, g) let x̂ minimise over x ≥ 0
 
-    score of the measured data at θ = score of data simulated at θ
+    J(x, θ) = ½‖Rᵀ(φ) y − B(g) P(Δθ) x‖² + λ·TV(x)
 
-(Gouriéroux, Monfort & Renault 1993, Journal of Applied Econometrics 8, S85), summed over the
-scenes, which share the mismatch. Both sides are fitted alike, from nothing, in as many steps.
+with the strip projection P, the depth-of-field blur B, and the image rotation R, which turns the
+data back instead of turning each projection: nearly the same, at half the cost. By the envelope
+theorem min_x J has the gradient ∂J/∂θ at x̂, its *score*, which needs no second fit.
+
+Where the score is zero is no good estimate: total variation smooths x̂, so that a fit likes the
+views less blurred than they are, and few iterations and the short cut above add their own bias. But
+all of that happens in the same way to data simulated from x̂ with the full H(θ). The estimate is
+therefore where measured data and data simulated there score alike (indirect inference: Gouriéroux,
+Monfort & Renault 1993, Journal of Applied Econometrics 8, S85), summed over the scenes, which
+share the mismatch. Both are fitted alike, from nothing, in as many iterations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,21 +26,27 @@ from ..build import Forward, forward
 from ..methods.cs import STRENGTH, noise_level
 from ..methods.sirt import sirt
 from ..methods.tv import largest_eigenvalue, least_squares
+from ..methods.wbp import tilt_series
 from ..noise import noise_of
-from ..operator import Array, Operator
+from ..operator import Array, Chain, Operator
 from ..progress import Part, Report
-from ..spec import Spec
+from ..spec import Spec, SpecError
 
-Ranges = dict[str, tuple[float, float]]
+Ranges = Mapping[str, tuple[float, float]]
 
-# Iterations of one fit: SIRT from nothing, then FISTA; a fit from a neighbour's result needs fewer.
-SIRT_STEPS = 10
-COLD_STEPS = 40
-WARM_STEPS = 15
-# How often the score is evaluated: to come near by the measured data alone, then to match scores.
+# Iterations of one fit: SIRT from nothing, then FISTA; from a neighbour's result fewer will do.
+SIRT_STEPS = 8
+COLD_STEPS = 25
+WARM_STEPS = 10
+# What data are simulated from is fitted this much further: it must be as sharp as the specimen.
+POLISH_STEPS = 20
+PROX_STEPS = 3
+# How often the score is taken: to come near by the measured data alone, then to match. Scores
+# differ less steeply than the measured score rises, by about this factor.
 APPROACHES = 3
 MATCHES = 3
-# The first step, and the half width of the differences for ∂H/∂θ, as shares of the range.
+SOFTER = 0.5
+# The first step, and the half width of the differences for ∂J/∂θ, as shares of the range.
 FIRST_STEP = 0.15
 DIFFERENCE = 0.01
 
@@ -46,129 +55,143 @@ def calibrate(
     spec: Spec, ys: Sequence[Array], ranges: Ranges, seed: int, report: Report
 ) -> dict[str, float]:
     """Estimate the mismatch from the tilt series ``ys`` of several specimens on one microscope."""
-    fit = Fit(spec, ranges, report, jobs=len(ys) * (APPROACHES + 2 * MATCHES))
+    search = Search(spec, ranges, report, jobs=len(ys) * (APPROACHES + 3 * MATCHES))
     measured = [np.asarray(y, np.float32) for y in ys]
-    theta, curvature = approach(fit, measured)
-    theta = match(fit, measured, theta, curvature, seed)
+    theta, curvature = approach(search, measured)
+    theta = match(search, measured, theta, curvature, seed)
     report("Calibrated", 1.0)
-    return dict(zip(fit.names, theta.tolist(), strict=True))
+    return search.named(theta)
 
 
-@dataclass
-class Fit:
-    """Fits of the scenes at a given mismatch, counted as jobs of the whole calibration."""
+def approach(search: Search, ys: Sequence[Array]) -> tuple[Array, Array]:
+    """Come near the zero of the score by secant steps; give the place and the slope there.
 
-    spec: Spec
-    ranges: Ranges
-    report: Report
-    jobs: int
-    done: int = 0
-    names: list[str] = field(init=False)
-    low: Array = field(init=False)
-    high: Array = field(init=False)
+    Each mismatch steps by itself: between them the curvature is a few per cent of their own.
+    """
+    here = search.inside(np.zeros(len(search.names)))
+    score, fits = search.score(here, ys)
+    there = search.inside(here - np.sign(score) * FIRST_STEP * search.width)
+    curvature = np.ones(len(here))
+    for i in range(1, APPROACHES):
+        before, score_before = here, score
+        here = there
+        score, fits = search.score(here, ys, fits)
+        if i == 1:
+            curvature = np.abs((score - score_before) / ((here - before) / search.width))
+        there = search.inside(here - score / curvature * search.width)
+    return there, curvature
 
-    def __post_init__(self) -> None:
-        self.names = [m.name for m in self.spec.mismatches]
-        self.low, self.high = np.array([self.ranges[n] for n in self.names]).T
-        self.bound = largest_eigenvalue(self.forward(np.clip(0.0, self.low, self.high)))
 
-    @property
-    def width(self) -> Array:
-        return self.high - self.low
+def match(search: Search, ys: Sequence[Array], theta: Array, curvature: Array, seed: int) -> Array:
+    """Find where measured and simulated data score alike, by secant steps.
+
+    The same noise is drawn each time, so that the difference of the scores is smooth. It is drawn
+    around H itself: what H lacks of the finer truth is far below the noise.
+    """
+    slope, before, excess_before = SOFTER * curvature, theta, np.zeros(len(theta))
+    for i in range(MATCHES):
+        excess, fits = search.score(theta, ys)
+        fits = search.polished(theta, ys, fits)
+        H = forward(search.spec, **search.named(theta))
+        noise = noise_of(H)
+        draws = [np.random.default_rng([seed, j]) for j in range(len(ys))]
+        simulated = [
+            noise.sample(H(x), draw).astype(np.float32) for x, draw in zip(fits, draws, strict=True)
+        ]
+        excess -= search.score(theta, simulated)[0]
+        if i:
+            moved = np.where(theta == before, np.inf, (theta - before) / search.width)
+            slope = np.clip((excess - excess_before) / moved, curvature / 8, curvature * 2)
+        before, excess_before = theta, excess
+        theta = search.inside(theta - excess / slope * search.width)
+    return theta
+
+
+class Search:
+    """Fits of the scenes at one mismatch after another, counted as parts of the whole."""
+
+    def __init__(self, spec: Spec, ranges: Ranges, report: Report, jobs: int) -> None:
+        self.spec, self.report, self.jobs, self.done = spec, report, jobs, 0
+        self.names = [m.name for m in spec.mismatches]
+        self.low, self.high = np.array([ranges[n] for n in self.names]).T
+        self.width = self.high - self.low
+        self.bound = largest_eigenvalue(forward(spec))
+
+    def named(self, theta: Array) -> dict[str, float]:
+        """Give the names of the mismatches to their values."""
+        return dict(zip(self.names, theta.tolist(), strict=True))
 
     def inside(self, theta: Array) -> Array:
         """Keep ``theta`` within the ranges."""
         return np.clip(theta, self.low, self.high)
 
-    def forward(self, theta: Array) -> Forward:
-        """Build the operator at ``theta``, the mismatches in the order of the spec."""
-        return forward(self.spec, **dict(zip(self.names, theta.tolist(), strict=True)))
-
     def score(
         self, theta: Array, ys: Sequence[Array], starts: Sequence[Array] | None = None
     ) -> tuple[Array, list[Array]]:
-        """Fit every scene at ``theta``; give the summed score per range, and the fits.
+        """Fit every scene at ``theta``; give the score per range, summed, and the fits.
 
         Without ``starts`` the fits begin from nothing.
         """
-        H = self.forward(theta)
-        slopes = [self._slope(theta, j) for j in range(len(theta))]
+        here = Model(self.spec, self.named(theta))
+        beside = [
+            [Model(self.spec, self.named(theta + sign * step)) for sign in (1, -1)]
+            for step in np.diag(DIFFERENCE * self.width)
+        ]
         total, fits = np.zeros(len(theta)), []
         for i, y in enumerate(ys):
             start = None if starts is None else starts[i]
-            x = self._fit(H, y, start)
-            residual = (H(x) - y) / noise_level(H, y)
-            total += [float(np.vdot(residual, plus(x) - minus(x))) for plus, minus in slopes]
+            x = self._fit(here, y, start, COLD_STEPS if start is None else WARM_STEPS)
+            misfit = here.residual(x, y) / noise_level(here.H, y)
+            for j, (up, down) in enumerate(beside):
+                change = here.changed(self.spec.mismatches[j].acts_on, up, x, y)
+                change = change - here.changed(self.spec.mismatches[j].acts_on, down, x, y)
+                total[j] += float(np.vdot(misfit, change)) / (2 * DIFFERENCE)
             fits.append(x)
-        return total / (2 * DIFFERENCE), fits
+        return total, fits
 
-    def _slope(self, theta: Array, j: int) -> tuple[Operator, Operator]:
-        step = np.zeros(len(theta))
-        step[j] = DIFFERENCE * self.width[j]
-        return self.forward(theta + step), self.forward(theta - step)
+    def polished(self, theta: Array, ys: Sequence[Array], fits: Sequence[Array]) -> list[Array]:
+        """Carry the fits at ``theta`` further."""
+        model = Model(self.spec, self.named(theta))
+        return [self._fit(model, y, x, POLISH_STEPS) for y, x in zip(ys, fits, strict=True)]
 
-    def _fit(self, H: Forward, y: Array, start: Array | None) -> Array:
-        part = Part(self.report, self.done / self.jobs, (self.done + 1) / self.jobs)
-        steps = WARM_STEPS
+    def _fit(self, model: Model, y: Array, start: Array | None, steps: int) -> Array:
+        part = Part(self._progress, self.done / self.jobs, (self.done + 1) / self.jobs)
+        back = model.series.rotation.H(y)
         if start is None:
-            steps = COLD_STEPS
-            start = sirt(H, y, SIRT_STEPS, report=Part(_named(part), 0.0, 0.2))
+            start = sirt(model.fit, back, SIRT_STEPS, report=Part(part, 0.0, 0.25))
+        weight = STRENGTH * noise_level(model.H, y)
         x = least_squares(
-            H,
-            y,
-            STRENGTH * noise_level(H, y),
-            start,
-            steps,
-            self.bound,
-            Part(_named(part), 0.2, 1.0),
+            model.fit, back, weight, start, steps, self.bound, PROX_STEPS, Part(part, 0.25, 1.0)
         )
         self.done += 1
         return x
 
-
-def approach(fit: Fit, ys: Sequence[Array]) -> tuple[Array, Array]:
-    """Come near the minimum of the profile by secant steps; give the place and the curvature.
-
-    Each mismatch steps by itself: between them the curvature is a few per cent of their own.
-    """
-    here = np.clip(np.zeros(len(fit.names)), fit.low, fit.high)
-    score, fits = fit.score(here, ys)
-    there = fit.inside(here - np.sign(score) * FIRST_STEP * fit.width)
-    curvature = np.full(len(here), np.inf)
-    for i in range(1, APPROACHES):
-        before, score_before = here, score
-        here = there
-        score, fits = fit.score(here, ys, fits)
-        slope = (score - score_before) / ((here - before) / fit.width)
-        curvature = slope if i == 1 else np.clip(slope, curvature / 3, curvature * 3)
-        there = fit.inside(here - score / curvature * fit.width)
-    return there, curvature
+    def _progress(self, _: str, fraction: float) -> None:
+        self.report("Calibrate", fraction)
 
 
-def match(fit: Fit, ys: Sequence[Array], theta: Array, curvature: Array, seed: int) -> Array:
-    """Find where measured and simulated data score alike, by secant steps.
+class Model:
+    """What a fit believes at one mismatch: data turned back, and B·P for the rest."""
 
-    The same noise is drawn each time, so that the difference of the scores is smooth.
-    """
-    slope, before, excess_before = curvature, theta, np.zeros(len(theta))
-    for i in range(MATCHES):
-        excess, fits = fit.score(theta, ys)
-        H = fit.forward(theta)
-        simulated = [_simulate(H, x, np.random.default_rng([seed, j])) for j, x in enumerate(fits)]
-        excess -= fit.score(theta, simulated)[0]
-        if i:
-            moved = np.where(theta == before, np.inf, (theta - before) / fit.width)
-            slope = np.clip((excess - excess_before) / moved, curvature / 4, curvature * 2)
-        before, excess_before = theta, excess
-        theta = fit.inside(theta - excess / slope * fit.width)
-    return theta
+    def __init__(self, spec: Spec, mismatch: Mapping[str, float]) -> None:
+        self.H: Forward = forward(spec, **mismatch)
+        self.series = tilt_series(self.H)
+        self.detector = self.H.steps[1:]
+        self.fit = self._chain(self.series.projection, self.series.blur)
 
+    def residual(self, x: Array, y: Array) -> Array:
+        """Give B·P·x − Rᵀy."""
+        return np.asarray(self.fit(x) - self.series.rotation.H(y))
 
-def _simulate(H: Forward, x: Array, rng: np.random.Generator) -> Array:
-    """Draw data of ``x`` from ``H`` itself; what it lacks of the finer truth is below the noise."""
-    return noise_of(H).sample(H(x), rng).astype(np.float32)
+    def changed(self, acts_on: str, other: Model, x: Array, y: Array) -> Array:
+        """Give the part of the residual that ``acts_on`` touches, with that of ``other``."""
+        if acts_on == "rotate.axis":
+            return -other.series.rotation.H(y)
+        if acts_on == "rotate.backlash":
+            return self._chain(other.series.projection, self.series.blur)(x)
+        if acts_on == "propagate.defocus_gradient":
+            return self._chain(self.series.projection, other.series.blur)(x)
+        raise SpecError(f"{self.H.spec.key}: no calibration is known for {acts_on}.")
 
-
-def _named(report: Report) -> Report:
-    """Report every phase as calibration."""
-    return lambda _, fraction: report("Calibrate", fraction)
+    def _chain(self, *steps: Operator) -> Chain:
+        return Chain([*steps, *self.detector])

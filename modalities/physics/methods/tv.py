@@ -43,7 +43,7 @@ class Prox:
     few steps suffice.
     """
 
-    def __init__(self, shape: tuple[int, ...], steps: int = 5) -> None:
+    def __init__(self, shape: tuple[int, ...], steps: int) -> None:
         self.dual = np.zeros((len(shape), *shape), np.float32)
         self.steps = steps
 
@@ -72,16 +72,17 @@ def least_squares(
     start: Array,
     iterations: int,
     lipschitz: float | None = None,
+    inner: int = 5,
     report: Report = silent,
 ) -> Array:
     """Minimise ½‖y − Hx‖² + weight·TV(x) over x ≥ 0, by FISTA with restart.
 
-    ``lipschitz`` bounds the largest eigenvalue of HᵀH; without it, it is estimated. Beck & Teboulle
-    (2009), SIAM J. Imaging Sciences 2, 183; restart where the step turns back (O'Donoghue &
-    Candès 2015).
+    ``lipschitz`` bounds the largest eigenvalue of HᵀH; without it, it is estimated. ``inner`` are
+    the steps of each proximal step. Beck & Teboulle (2009), SIAM J. Imaging Sciences 2, 183;
+    restart where the step turns back (O'Donoghue & Candès 2015).
     """
     bound = lipschitz if lipschitz is not None else largest_eigenvalue(H)
-    prox = Prox(H.in_shape)
+    prox = Prox(H.in_shape, inner)
     x = np.array(start, np.float32)
     z, t = x, 1.0
     for i in range(iterations):
