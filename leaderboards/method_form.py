@@ -13,7 +13,7 @@ from modalities import prose
 from modalities.models import Modality
 from modalities.strict import CatalogueError
 
-from .models import Method
+from .models import Method, https_rule
 from .vocabulary import Checkpoint, Family
 
 LONGEST_DESCRIPTION = 2000
@@ -70,7 +70,9 @@ class MethodForm(forms.ModelForm):
             self.fields[name].choices = [c for c in self.fields[name].choices if c[0]]
         self.fields["modalities"].queryset = Modality.objects.listed()
         self.fields["modalities"].label_from_instance = lambda m: m.name
-        self.fields["description"].max_length = LONGEST_DESCRIPTION
+        for name in ("paper_url", "code_url"):
+            self.fields[name].validators = [https_rule]
+            self.fields[name].error_messages["invalid"] = https_rule.message
 
     def clean_name(self) -> str:
         name = " ".join(self.cleaned_data["name"].split())

@@ -61,13 +61,13 @@ class SubmissionForm(forms.Form):
         required=False,
         max_length=200,
         assume_scheme="https",
-        validators=[https_rule],
         error_messages={"invalid": "Give a link that begins with https://, or none."},
     )
 
     def __init__(self, *args: Any, user: Any, was_too_large: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.was_too_large = was_too_large
+        self.fields["code_url"].validators = [https_rule]
         self.fields["modality"].queryset = Modality.objects.listed()
         self.fields["modality"].label_from_instance = lambda m: m.short_name
         self.fields["method"].queryset = Method.objects.owned_by(user)

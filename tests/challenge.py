@@ -1,0 +1,80 @@
+"""The blind challenge in tests: STEM's data built once in a folder, and what its starter writes."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+
+from leaderboards import tasks
+from leaderboards.catalogue import sync_everything
+from leaderboards.models import Method
+from leaderboards.submission import Submission
+from leaderboards.views import STARTERS
+from modalities.models import Modality
+
+from .factories import make_method, make_modality
+
+PASSWORD = "correct horse"
+
+
+def move_in(settings: Any, folder: Path) -> None:
+    """Keep the tiers' data in ``folder``; uploads stay where the models' fields have them."""
+    backend = "modalities.storage.WholeFileStorage"
+    settings.TRUTH_DIR, settings.MEDIA_ROOT = folder / "truth", folder / "media"
+    settings.STORAGES = settings.STORAGES | {
+        "default": {"BACKEND": backend, "OPTIONS": {"location": str(folder / "media")}},
+    }
+
+
+def open_challenge(settings: Any, folder: Path, catalogue: bool = True) -> Modality:
+    """Give STEM with the data of its tiers, which are made once per folder.
+
+    catalogue: fill in all that pages show of it; without, it takes a tenth of the time.
+    """
+    move_in(settings, folder)
+    if catalogue:
+        sync_everything()
+    else:
+        make_modality("stem")
+    call_command("build_datasets", "stem", stdout=io.StringIO())
+    return Modality.objects.get(key="stem")
+
+
+def starter_writes(folder: Path, challenge: bytes, name: str) -> bytes:
+    """Run the starter on a downloaded challenge file; give the submission that it wrote."""
+    target = folder / f"{name}-submission.h5"
+    if not target.exists():
+        source = folder / f"{name}-challenge.h5"
+        source.write_bytes(challenge)
+        command = [sys.executable, "-I", STARTERS / "stem.py", source, target]
+        subprocess.run(command, check=True, env={"OMP_NUM_THREADS": "1"})
+    return target.read_bytes()
+
+
+def download(client: Any, tier: str) -> bytes:
+    """Get a tier's file as anybody would."""
+    answer = client.get(f"/modalities/stem/data/{tier}.h5")
+    assert answer.status_code == 200
+    return b"".join(answer.streaming_content)
+
+
+def form_data(method: Method, content: bytes, tier: str = "public", **more: Any) -> dict[str, Any]:
+    """Fill in the form, or the API's multipart body."""
+    file = SimpleUploadedFile("submission.h5", content)
+    return {"modality": "stem", "tier": tier, "method": method.slug, "file": file} | more
+
+
+def own_method(user: Any, modality: Modality, **fields: Any) -> Method:
+    return make_method(modality, owner=user, **fields)
+
+
+def score_all() -> None:
+    """Do what the worker does."""
+    for submission in Submission.objects.queued():
+        tasks.score_submission(str(submission.pk))
