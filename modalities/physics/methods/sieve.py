@@ -43,7 +43,7 @@ def accelerated(step: Step, iterations: int, report: Report) -> Array:
     floor = np.float32(FLOOR * z.mean())
     for i in range(iterations):
         report("Richardson-Lucy with a sieve", i / iterations)
-        new, _ = step(predicted)
+        new = step(predicted)
         last, correction = correction, new - predicted
         size = float(np.vdot(last, last))
         agreement = float(np.vdot(correction, last)) / size if size else 0.0

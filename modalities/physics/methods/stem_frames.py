@@ -9,7 +9,7 @@ from ..build import Forward
 from ..noise import PoissonGaussian, noise_of
 from ..operator import Array, Operator
 from ..primitives.fourier import real_filter
-from ..primitives.scan import DIRECTIONS, Scan, scan_taps, spline_transfer
+from ..primitives.scan import DIRECTIONS, Scan, read_frames, spline_transfer
 from ..primitives.stem import ScannedProbe
 
 # Standard deviation in Å of an average atomic column: what a method may know of the class.
@@ -48,9 +48,7 @@ def straightened(scan: Scan, y: Array) -> Array:
         axis = DIRECTIONS[rotation][0][0]
         transfer = spline_transfer(frame.shape[axis], half=True)
         frames.append(real_filter(frame, transfer if axis else transfer[:, None], (axis,)))
-    back = -s / (1 + s)
-    taps, _ = scan_taps(scan.in_shape, scan.rotations, back, back, y.dtype.char)
-    return np.asarray(taps @ np.stack(frames).ravel()).reshape(y.shape)
+    return read_frames(np.stack(frames), scan.rotations, -s / (1 + s))
 
 
 def frequencies(instrument: ScannedProbe) -> Array:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from scipy import fft, sparse
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import fft
 
 from ..operator import Array, Operator, Shape
 from .detect import counting, described
@@ -50,6 +51,8 @@ class Scan(Operator):
             )
         if unknown := [r for r in rotations if r not in DIRECTIONS]:
             raise ValueError(f"rotations are multiples of 90° from 0 to 270, got {unknown}.")
+        if abs(distortion) / 100 * sum(in_shape[1:]) / 2 + 3 > min(in_shape[1:]):
+            raise ValueError(f"a distortion of {distortion:g} % reads beyond the next frame.")
         self.in_shape = self.out_shape = in_shape
         self.distortion, self.rotations, self.gain = distortion, tuple(rotations), gain
         self.noise = counting(dose, read_noise, background)
@@ -77,16 +80,14 @@ class Scan(Operator):
 
     def read(self, coefficients: Array) -> Array:
         """Evaluate the splines of ``coefficients`` (frame, y, x) where the scan was."""
-        return self._through(coefficients, 0)
+        return read_frames(coefficients, self.rotations, self.distortion / 100)
 
     def read_adjoint(self, y: Array) -> Array:
         """Spread data (frame, y, x) over the coefficients: the transpose of ``read``."""
-        return self._through(y, 1)
-
-    def _through(self, stack: Array, which: int) -> Array:
-        key = (self.in_shape, self.rotations, self.distortion / 100, self.distortion / 100)
-        taps = scan_taps(*key, np.dtype(stack.dtype).char)[which]
-        return np.asarray(taps @ stack.ravel()).reshape(self.in_shape)
+        out = np.empty_like(y)
+        for frame, rotation in enumerate(self.rotations):
+            _spread(y[frame], rotation, self.distortion / 100, out[frame])
+        return out
 
     def _filtered(self, x: Array, frame: int) -> Array:
         """Turn samples into spline coefficients along the fast axis; its own adjoint."""
@@ -101,34 +102,70 @@ def spline_transfer(n: int, half: bool) -> Array:
     return np.asarray(3.0 / (2.0 + np.cos(2 * np.pi * k)))
 
 
-@lru_cache(maxsize=8)
-def scan_taps(
-    shape: Shape, rotations: tuple[int, ...], stretch: float, skew: float, dtype: str
-) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Give the matrix, and its transpose, that reads each frame at u + stretch·u + skew·v.
-
-    It acts on spline coefficients, flattened; the frame repeats periodically beyond its border.
-    """
-    ny, nx = shape[1:]
-    coordinate = np.broadcast_arrays(centred(ny)[:, None], centred(nx)[None, :])
-    index = np.arange(ny * nx).reshape(ny, nx)
-    columns = np.empty((len(rotations), ny, nx, 4), np.int32)
-    weights = np.empty(columns.shape, dtype)
+def read_frames(coefficients: Array, rotations: Sequence[int], s: float) -> Array:
+    """Evaluate the splines of each frame (y, x) at u + s·(u + v), periodic beyond the border."""
+    out = np.empty_like(coefficients)
     for frame, rotation in enumerate(rotations):
-        (fast, fast_sign), (slow, slow_sign) = DIRECTIONS[rotation]
-        # In the direction of the stored axis: sign·(stretch·sign·c_fast + skew·sign'·c_slow).
-        shift = stretch * coordinate[fast] + skew * fast_sign * slow_sign * coordinate[slow]
-        whole = np.floor(shift)
-        weights[frame] = _cubic(shift - whole)
-        start = np.arange(shape[1 + fast]).reshape((-1, 1) if fast == 0 else (1, -1))
+        _read(coefficients[frame], rotation, s, out[frame])
+    return out
+
+
+def _read(c: Array, rotation: int, s: float, out: Array) -> None:
+    axis, reach, taps = scan_taps(c.shape, rotation, s, c.dtype.char)
+    n = c.shape[axis]
+    ends = c[_window(axis, n - reach, reach)], c[_window(axis, 0, reach)]
+    padded = np.concatenate([ends[0], c, ends[1]], axis=axis)
+    product: Array = np.empty_like(c)
+    for i, (offset, weight) in enumerate(taps):
+        target = product if i else out
+        np.multiply(weight, padded[_window(axis, reach + offset, n)], out=target)
+        if i:
+            out += product
+
+
+def _spread(y: Array, rotation: int, s: float, out: Array) -> None:
+    """Apply the transpose of ``_read``."""
+    axis, reach, taps = scan_taps(y.shape, rotation, s, y.dtype.char)
+    n = y.shape[axis]
+    padded = np.zeros([size + 2 * reach * (a == axis) for a, size in enumerate(y.shape)], y.dtype)
+    product: Array = np.empty_like(y)
+    for offset, weight in taps:
+        here = padded[_window(axis, reach + offset, n)]
+        here += np.multiply(weight, y, out=product)
+    out[...] = padded[_window(axis, reach, n)]
+    out[_window(axis, 0, reach)] += padded[_window(axis, reach + n, reach)]
+    out[_window(axis, n - reach, reach)] += padded[_window(axis, 0, reach)]
+
+
+def _window(axis: int, start: int, length: int) -> tuple[slice, ...]:
+    return (slice(None),) * axis + (slice(start, start + length),)
+
+
+@lru_cache(maxsize=32)
+def scan_taps(
+    shape: Shape, rotation: int, s: float, dtype: str
+) -> tuple[int, int, list[tuple[int, Array]]]:
+    """Give the fast axis, the largest offset along it, and the weights (y, x) for each offset.
+
+    A weight depends on u + v alone. It is held as one line of values and shown as an image through
+    a view, so that reading costs no memory traffic.
+    """
+    (fast, fast_sign), (_, slow_sign) = DIRECTIONS[rotation]
+    # The shift along the stored axis: sign·s·(sign·c_fast + sign'·c_slow).
+    sign = fast_sign * slow_sign
+    shift = s * centred(sum(shape) - 1)
+    whole = np.floor(shift).astype(int)
+    values = _cubic(shift - whole)
+    taps = []
+    for offset in range(int(whole.min()) - 1, int(whole.max()) + 3):
+        line = np.zeros(len(shift), dtype)
         for tap in range(4):
-            at = (start + whole.astype(int) + tap - 1) % shape[1 + fast]
-            line = index[:1, :] if fast == 0 else index[:, :1]
-            columns[frame, ..., tap] = frame * ny * nx + line + at * (nx if fast == 0 else 1)
-    n = len(rotations) * ny * nx
-    rows = np.arange(0, 4 * n + 1, 4, dtype=np.int32)
-    taps = sparse.csr_array((weights.ravel(), columns.ravel(), rows), shape=(n, n))
-    return taps, sparse.csr_array(taps.T)
+            line = np.where(whole + tap - 1 == offset, values[:, tap], line).astype(dtype)
+        if sign < 0 and fast == 0:
+            line = np.ascontiguousarray(line[::-1])
+        image = sliding_window_view(line, shape[1])
+        taps.append((offset, image if sign > 0 else image[::-1]))
+    return fast, max(abs(taps[0][0]), abs(taps[-1][0])), taps
 
 
 def _cubic(t: Array) -> Array:
