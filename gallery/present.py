@@ -70,12 +70,6 @@ class Cell:
     difference: str
     caption: str
 
-    @property
-    def pictures(self) -> dict[str, str]:
-        """What the page's viewer needs of this cell."""
-        kinds = ("truth", "measurement", "reconstruction", "difference", "caption")
-        return {kind: getattr(self, kind) for kind in kinds}
-
 
 @dataclass(frozen=True)
 class SceneRow:
@@ -186,11 +180,6 @@ class Board:
     @property
     def scenarios(self) -> list[str]:
         return [mean.scenario for mean in self.means]
-
-    @property
-    def viewer(self) -> dict[str, dict[str, str]]:
-        """Pictures and captions of every cell, by the cell's key, for the page's script."""
-        return {cell.key: cell.pictures for row in self.scenes for cell in row.cells}
 
     @property
     def strip(self) -> dict[str, str]:

@@ -22,7 +22,8 @@ STARTERS = Path(__file__).with_name("starters")
 def methods(request: HttpRequest) -> HttpResponse:
     """List all methods by their names, those that match ``?q=`` and ``?kind=``."""
     q, kind = request.GET.get("q", "").strip()[:80], request.GET.get("kind", "")
-    found = Method.objects.prefetch_related("modalities").annotate(entry_count=Count("entries"))
+    found = Method.objects.prefetch_related("modalities").order_by("name")
+    found = found.annotate(entry_count=Count("entries", distinct=True))
     if q:
         found = found.filter(name__icontains=q)
     if kind in Family.values:

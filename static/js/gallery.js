@@ -5,8 +5,8 @@
   if (!viewer) return;
   const part = (name) => viewer.querySelector(`[data-part=${name}]`);
   const cells = [...document.querySelectorAll(".mx a[data-cell]")];
-  const data = JSON.parse(document.getElementById("gallery-data").textContent);
-  const state = { cell: cells[0]?.dataset.cell, left: viewer.dataset.first, zoom: 1, x: 50, y: 50 };
+  const state = { cell: cells[0], left: viewer.dataset.first, zoom: 1, x: 50, y: 50 };
+  const LABELS = { truth: "Truth", measurement: "Measurement", difference: "Error map" };
 
   function divide() {
     const at = part("slider").value;
@@ -15,19 +15,18 @@
   }
 
   function show() {
-    const shown = data[state.cell];
-    const left = shown[state.left];
-    part("under").firstElementChild.src = left;
-    part("over").firstElementChild.src = shown.reconstruction;
-    part("left").textContent = { truth: "Truth", measurement: "Measurement", difference: "Difference" }[state.left];
-    document.getElementById("cmp-caption").textContent = shown.caption;
-    for (const cell of cells) {
-      if (cell.dataset.cell === state.cell) cell.setAttribute("aria-current", "true");
-      else cell.removeAttribute("aria-current");
+    const { cell, left } = state;
+    const truth = cell.closest("tr").querySelector("td a").href;
+    part("under").firstElementChild.src = left === "truth" ? truth : cell.dataset[left];
+    part("over").firstElementChild.src = cell.href;
+    part("left").textContent = LABELS[left];
+    document.getElementById("cmp-caption").textContent = cell.querySelector("img").alt;
+    for (const other of cells) {
+      if (other === cell) other.setAttribute("aria-current", "true");
+      else other.removeAttribute("aria-current");
     }
     for (const button of document.querySelectorAll("[data-left]")) {
-      button.hidden = !shown[button.dataset.left];
-      button.setAttribute("aria-pressed", button.dataset.left === state.left);
+      button.setAttribute("aria-pressed", button.dataset.left === left);
     }
   }
 
@@ -46,8 +45,7 @@
     cell.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
-      state.cell = cell.dataset.cell;
-      if (!data[state.cell][state.left]) state.left = "truth";
+      state.cell = cell;
       show();
     });
   }
@@ -66,7 +64,6 @@
     zoom();
   });
   part("slider").addEventListener("input", divide);
-  if (!data[state.cell][state.left]) state.left = "truth";
   divide();
   show();
 })();
