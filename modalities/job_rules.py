@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 
 LEASE = timedelta(seconds=getattr(settings, "PWM_LEASE_SECONDS", 30))
 MAX_ATTEMPTS = 3
-# The head of a queue is rung again, never all of it: a message per waiting job would be a flood.
+# Only the head of a queue is rung again, once a lease: behind long jobs, messages wait as jobs do,
+# and a new one for each waiting job would be a flood.
 RING_AT_ONCE = 20
-RING_AGAIN_MAX = timedelta(minutes=10)
 
 
 class State(models.TextChoices):
@@ -32,8 +32,7 @@ EXPIRED = Q(lease_expires_at__lt=Now()) | Q(lease_expires_at__gt=Now() + 2 * LEA
 UNHEARD = (
     Q(message_sent_at__isnull=True)
     | Q(rings__lte=1, message_sent_at__lt=Now() - LEASE / 2)
-    | Q(rings__in=(2, 3), message_sent_at__lt=Now() - 2 * LEASE)
-    | Q(message_sent_at__lt=Now() - RING_AGAIN_MAX)
+    | Q(message_sent_at__lt=Now() - LEASE)
     | Q(message_sent_at__gt=Now() + LEASE)
 )
 

@@ -83,7 +83,7 @@ class Site:
 
     def prepare(self) -> None:
         """Make the tables, and a purse for the tests' own kind of job."""
-        self.manage("migrate", "--run-syncdb", "--verbosity", "0")
+        self.manage("migrate", "--verbosity", "0")
         self.do("from tests.naps.models import *")
         self.do("purse = Purse.objects.create(credits=1000)")
 

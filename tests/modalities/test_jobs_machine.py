@@ -202,7 +202,7 @@ def test_nothing_is_lost_or_done_twice_whatever_happens():
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=400 if FULL else 30,
+            max_examples=200 if FULL else 30,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -1,0 +1,95 @@
+"""Nothing is lost, stuck or done twice, whatever dies: on one machine and on many.
+
+The short form belongs to every test run; PWM_FULL_TESTS=1 asks for the full one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.servers import Postgres, Redis
+from tests.chaos.storm import ENDED, LEASE, Plan, Storm
+from tests.sites import Site, site
+
+FULL = bool(os.environ.get("PWM_FULL_TESTS"))
+PATIENCE = 900.0 if FULL else 300.0
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Site]:
+    with site(tmp_path, PWM_LEASE_SECONDS=str(LEASE)) as made:
+        made.prepare()
+        yield made
+
+
+@pytest.fixture
+def database(server_folder: Path) -> Iterator[Postgres]:
+    folder = server_folder / "storm-postgres"
+    folder.mkdir()
+    server = Postgres(folder)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def broker(server_folder: Path) -> Iterator[Redis]:
+    server = Redis(server_folder)
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def distributed(tmp_path: Path, database: Postgres, broker: Redis) -> Iterator[Site]:
+    servers = {"PWM_DATABASE_URL": database.url, "PWM_BROKER_URL": broker.url}
+    with site(tmp_path, PWM_LEASE_SECONDS=str(LEASE), **servers) as made:
+        made.prepare()
+        yield made
+
+
+def nothing_is_lost(storm: Storm) -> None:
+    plan, record = storm.plan, storm.record()
+    assert len(record) == plan.jobs
+    for nap in record:
+        assert nap["state"] in ENDED
+        assert nap["dreams"] == (nap["state"] == "succeeded")
+        assert nap["code"] in ("", "lost")
+    assert sum(nap["state"] == "cancelled" for nap in record) <= plan.cancels
+    assert sum(nap["state"] == "succeeded" for nap in record) >= plan.jobs * 0.8
+    assert "All invariants hold" in storm.site.manage("check_invariants")
+    assert max(storm.waits(), default=0.0) < 2 * LEASE
+
+
+def test_one_machine_with_one_worker_loses_nothing(embedded: Site):
+    messages = embedded.folder / "broker" / "messages"
+
+    def lose_messages() -> None:
+        for message in messages.iterdir():
+            message.unlink(missing_ok=True)
+
+    def hold_database() -> None:
+        """Hold the write lock for longer than a heartbeat may be late."""
+        with sqlite3.connect(embedded.folder / "pwm.sqlite3", isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            time.sleep(LEASE / 2)
+            other.execute("ROLLBACK")
+
+    plan = Plan(60, 1, 2, kills=20, freezes=5, cancels=3) if FULL else Plan(8, 1, 2, 3, 1, 1)
+    storm = Storm(embedded, plan, {"lose messages": lose_messages, "hold": hold_database})
+    storm.blow(PATIENCE)
+    nothing_is_lost(storm)
+
+
+def test_two_workers_on_postgresql_and_redis_lose_nothing(
+    distributed: Site, database: Postgres, broker: Redis
+):
+    plan = Plan(60, 2, 2, kills=20, freezes=5, cancels=3) if FULL else Plan(10, 2, 1, 4, 1, 1)
+    accidents = {"restart database": database.restart, "restart broker": broker.restart}
+    storm = Storm(distributed, plan, accidents)
+    storm.blow(PATIENCE)
+    nothing_is_lost(storm)
