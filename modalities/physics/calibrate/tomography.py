@@ -46,6 +46,8 @@ PROX_STEPS = 3
 APPROACHES = 3
 MATCHES = 3
 SOFTER = 0.5
+# A move, as a share of the range, from which a secant can be taken.
+SMALLEST_MOVE = 0.01
 # The first step, and the half width of the differences for ∂J/∂θ, as shares of the range.
 FIRST_STEP = 0.15
 DIFFERENCE = 0.01
@@ -83,28 +85,36 @@ def approach(search: Search, ys: Sequence[Array]) -> tuple[Array, Array]:
 
 
 def match(search: Search, ys: Sequence[Array], theta: Array, curvature: Array, seed: int) -> Array:
-    """Find where measured and simulated data score alike, by secant steps.
+    """Find where measured and simulated data score alike, by secants from the first place.
 
     The same noise is drawn each time, so that the difference of the scores is smooth. It is drawn
-    around H itself: what H lacks of the finer truth is far below the noise.
+    around H itself: what H lacks of the finer truth is far below the noise. Where a mismatch hardly
+    moved a secant would be noise; there the slope stays as it was supposed.
     """
-    slope, before, excess_before = SOFTER * curvature, theta, np.zeros(len(theta))
-    for i in range(MATCHES):
-        excess, fits = search.score(theta, ys)
-        fits = search.polished(theta, ys, fits)
-        H = forward(search.spec, **search.named(theta))
-        noise = noise_of(H)
-        draws = [np.random.default_rng([seed, j]) for j in range(len(ys))]
-        simulated = [
-            noise.sample(H(x), draw).astype(np.float32) for x, draw in zip(fits, draws, strict=True)
-        ]
-        excess -= search.score(theta, simulated)[0]
-        if i:
-            moved = np.where(theta == before, np.inf, (theta - before) / search.width)
-            slope = np.clip((excess - excess_before) / moved, curvature / 8, curvature * 2)
-        before, excess_before = theta, excess
+    first, supposed = theta, SOFTER * curvature
+    excess = excess_first = _excess(search, ys, theta, seed)
+    slope = supposed
+    for _ in range(1, MATCHES):
         theta = search.inside(theta - excess / slope * search.width)
-    return theta
+        excess = _excess(search, ys, theta, seed)
+        moved = (theta - first) / search.width
+        far = np.abs(moved) > SMALLEST_MOVE
+        secant = (excess - excess_first) / np.where(far, moved, 1.0)
+        slope = np.where(far, np.clip(secant, supposed / 4, supposed * 4), supposed)
+    return search.inside(theta - excess / slope * search.width)
+
+
+def _excess(search: Search, ys: Sequence[Array], theta: Array, seed: int) -> Array:
+    """Give the score of the measured data less that of data simulated at ``theta``."""
+    measured, fits = search.score(theta, ys)
+    fits = search.polished(theta, ys, fits)
+    H = forward(search.spec, **search.named(theta))
+    noise = noise_of(H)
+    simulated = [
+        noise.sample(H(x), np.random.default_rng([seed, j])).astype(np.float32)
+        for j, x in enumerate(fits)
+    ]
+    return measured - search.score(theta, simulated)[0]
 
 
 class Search:
