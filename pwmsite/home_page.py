@@ -68,6 +68,11 @@ def api_context() -> dict[str, Any]:
         ("/api/v1/", "what there is, with links"),
         ("/api/v1/modalities/", "all modalities"),
         (f"/api/v1/modalities/{key}/", "one of them: physics, unknowns, tiers and their ranges"),
+        (f"/api/v1/modalities/{key}/boards/", "its boards, with their leaders and addresses"),
+        (
+            f"/api/v1/modalities/{key}/boards/challenge/?origin=reported&format=csv",
+            "one board as CSV; also json, tex and bib",
+        ),
         ("/api/v1/methods/", "methods, who wrote them, whether their checkpoint is available"),
         ("/api/v1/runs/", "gallery runs, with every scene's scores and pictures"),
         ("/api/v1/schema/", "the OpenAPI description of all of it"),
