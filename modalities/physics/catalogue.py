@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from .build import forward
@@ -16,7 +16,7 @@ def keys() -> list[str]:
     return sorted(path.stem for path in CATALOGUE.glob("*.toml"))
 
 
-@lru_cache(maxsize=64)
+@cache
 def load(key: str) -> Spec:
     """Read ``catalogue/<key>.toml``; raise SpecError if there is none or it is wrong."""
     if key not in keys():
