@@ -48,6 +48,7 @@ class Site:
         self.environment = mine | threads | home | environment
         self.log = folder / "log.txt"
         self.workers: list[Worker] = []
+        self.prefix: list[str] = []  # what a worker's command is an argument of
         self._console: subprocess.Popen[str] | None = None
 
     def manage(self, *arguments: str) -> str:
@@ -112,7 +113,7 @@ class Worker:
         command += ["--without-gossip", "--without-mingle", "--hostname", f"{id(self)}@test"]
         with site.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, *options],
+                [*site.prefix, *command, *options],
                 cwd=ROOT,
                 env=site.environment,
                 stdout=log,

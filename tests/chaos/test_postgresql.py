@@ -1,0 +1,26 @@
+"""What holds on SQLite holds on PostgreSQL: the same tests again, in a process of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.sites import ROOT
+
+AGAIN = (
+    "tests/modalities/test_jobs.py",
+    "tests/modalities/test_jobs_machine.py",
+    "tests/gallery/test_pages.py",
+)
+
+
+def test_jobs_and_gallery_work_alike_on_postgresql(postgres_url: str):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--create-db", *AGAIN],
+        cwd=ROOT,
+        env=os.environ | {"PWM_DATABASE_URL": postgres_url},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
