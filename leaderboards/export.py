@@ -75,7 +75,8 @@ def _bib(method: Method) -> str:
     if method.year:
         fields["year"] = str(method.year)
     if method.paper_url:
-        fields["howpublished"] = rf"\url{{{method.paper_url}}}"
+        link = method.paper_url.replace("{", "%7B").replace("}", "%7D").replace("\\", "%5C")
+        fields["howpublished"] = rf"\url{{{link}}}"
     body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
     return f"@misc{{{method.slug},\n{body}\n}}\n"
 

@@ -253,7 +253,13 @@ def test_latex_escapes_what_latex_would_read_as_a_command(
 
 
 def test_bibtex_cites_each_method_once(client: Client, modality: Modality) -> None:
-    method = make_method(modality, slug="wiener", citation="N. Wiener, MIT Press", year=1949)
+    method = make_method(
+        modality,
+        slug="wiener",
+        citation="N. Wiener, MIT Press",
+        year=1949,
+        paper_url="https://example.org/}{x",
+    )
     for name in "AB":
         make_entry(modality, method, name=name, score=0.5)
     text = client.get(
@@ -261,6 +267,7 @@ def test_bibtex_cites_each_method_once(client: Client, modality: Modality) -> No
     ).content.decode()
     assert text.count("@misc{wiener,") == 1
     assert "year = {1949}" in text
+    assert r"\url{https://example.org/%7D%7Bx}" in text
 
 
 @pytest.mark.parametrize(
