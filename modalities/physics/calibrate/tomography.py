@@ -110,10 +110,11 @@ def _excess(search: Search, ys: Sequence[Array], theta: Array, seed: int) -> Arr
     fits = search.polished(theta, ys, fits)
     H = forward(search.spec, **search.named(theta))
     noise = noise_of(H)
-    simulated = [
-        noise.sample(H(x), np.random.default_rng([seed, j])).astype(np.float32)
-        for j, x in enumerate(fits)
-    ]
+    simulated = []
+    for j, x in enumerate(fits):
+        search.alive()
+        draw = noise.sample(H(x), np.random.default_rng([seed, j]))
+        simulated.append(draw.astype(np.float32))
     return measured - search.score(theta, simulated)[0]
 
 
@@ -153,6 +154,7 @@ class Search:
             x = self._fit(here, y, start, COLD_STEPS if start is None else WARM_STEPS)
             misfit = here.residual(x, y) / noise_level(here.H, y)
             for j, (up, down) in enumerate(beside):
+                self.alive()
                 change = here.changed(self.spec.mismatches[j].acts_on, up, x, y)
                 change = change - here.changed(self.spec.mismatches[j].acts_on, down, x, y)
                 total[j] += float(np.vdot(misfit, change)) / (2 * DIFFERENCE)
@@ -175,6 +177,10 @@ class Search:
         )
         self.done += 1
         return x
+
+    def alive(self) -> None:
+        """Report where the work is, so that it can be cancelled here."""
+        self._progress("", self.done / self.jobs)
 
     def _progress(self, _: str, fraction: float) -> None:
         self.report("Calibrate", fraction)
