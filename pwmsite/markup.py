@@ -8,10 +8,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 def fit(html: str, label: str) -> SafeString:
     """Frame the tables of cleaned HTML; ``label`` is what a screen reader calls them."""
-    frame = f'<div class="tw" tabindex="0" role="region" aria-label="{escape(label)}: table">'
+    frame = f'<section class="tw" tabindex="0" aria-label="{escape(label)}: table">'
     made = (
         html.replace("<table>", f'{frame}<table class="plain">')
-        .replace("</table>", "</table></div>")
+        .replace("</table>", "</table></section>")
         .replace("<th></th>", '<td class="corner-cell"></td>')
         .replace("<th>", '<th scope="col">')
         .replace("<pre>", '<pre data-copy tabindex="0">')

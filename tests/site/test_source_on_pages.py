@@ -127,7 +127,7 @@ def test_every_range_is_on_its_page(read: Read, key: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_mismatch_row_is_on_its_page(read: Read, key: str) -> None:
-    section = reading.part(read(f"/modalities/{key}/"), 'id="model"', "</section>")
+    section = reading.part(read(f"/modalities/{key}/"), 'id="model"', 'id="steps"')
     found = reading.rows(section)
     for name, ((symbol, description, unit, nominal, perturbed), _) in facts.MISMATCH[key].items():
         row = next(row for row in found if len(row) == 7 and row[1] == name)
