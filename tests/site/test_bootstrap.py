@@ -9,9 +9,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from pwmsite import bootstrap
 
@@ -145,3 +148,18 @@ def pins(lock: str) -> set[str]:
 
 def test_developers_get_the_versions_that_users_get() -> None:
     assert pins("requirements.lock") <= pins("requirements-dev.lock")
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.2", "3.12.3", "3.13.1", "3.14.0"])
+def test_the_lock_is_whole_for_every_python_that_is_supported(python: str) -> None:
+    """pip refuses to install a package that a lock with hashes lacks; the lock is made by one Python."""
+    here = {"python_version": python.rpartition(".")[0], "python_full_version": python, "extra": ""}
+    locked = {canonicalize_name(pin.split("==")[0]) for pin in pins("requirements.lock")}
+    asked = [Requirement(text) for name in locked for text in metadata.requires(name) or [] if text]
+    lacking = [
+        str(requirement)
+        for requirement in asked
+        if requirement.marker is None or requirement.marker.evaluate(here)
+        if canonicalize_name(requirement.name) not in locked
+    ]
+    assert not lacking
