@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -58,9 +57,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         The use is written once a minute at most, so that reading costs no write.
         """
         row = self.filter(digest=digest(text), user__is_active=True).select_related("user").first()
-        if row is not None:
-            stale = Q(last_used_at=None) | Q(last_used_at__lt=Now() - timedelta(minutes=1))
-            self.filter(stale, pk=row.pk).update(last_used_at=Now())
+        if row is not None and row.was_used_long_ago():
+            self.filter(pk=row.pk).update(last_used_at=Now())
         return row
 
 
@@ -82,6 +80,11 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+    def was_used_long_ago(self) -> bool:
+        """Tell whether its last use was not noted within the last minute."""
+        since = timezone.now() - timedelta(minutes=1)
+        return self.last_used_at is None or self.last_used_at < since
 
 
 def digest(text: str) -> str:

@@ -21,12 +21,6 @@ def fresh_rate_limits():
     cache.clear()
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings):
-    """Hash passwords in no time; how slow the real hash is shows in no test here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 def sign_up(client, **changes: str):
     fields = {"username": "ada", "email": "ada@example.org", "password1": GOOD, "password2": GOOD}
     return client.post("/accounts/signup/", fields | changes)
