@@ -22,6 +22,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from . import mail
 from .job_rules import (
     CONSTRAINTS,
     ENDED,
@@ -293,6 +294,8 @@ class Job(models.Model):
     def _record(self, event: str, by: str = "", detail: str = "") -> None:
         self.events.create(event=event, token=self.token, worker=by[:200], detail=detail)
         self.after_move(event)
+        if self.started_by_id:
+            transaction.on_commit(lambda: mail.tell(self, event))
 
 
 _NOT_CANCELLED = Q(cancel_requested_at__isnull=True)

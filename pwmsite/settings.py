@@ -232,6 +232,11 @@ PWM_OPEN_COMPUTE = env.bool("PWM_OPEN_COMPUTE", default=not PRODUCTION)
 
 # ---------------------------------------------------------------- mail, logs, metrics
 globals().update(env.email_url("PWM_EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10
+# Mails are written by workers, which nobody has asked for a page: where the site is, they are told.
+PWM_SITE_URL = env(
+    "PWM_SITE_URL", default=f"https://{ALLOWED_HOSTS[0]}" if PRODUCTION else "http://127.0.0.1:8000"
+)
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("PWM_MAIL_FROM", default="pwm@localhost")
 LOGGING = logs.configure(as_json=PRODUCTION, level=env("PWM_LOG_LEVEL", default="INFO"))
 # What Prometheus must bring to read /metrics; without it there is no such page.
