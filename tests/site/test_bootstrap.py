@@ -152,7 +152,7 @@ def test_developers_get_the_versions_that_users_get() -> None:
 
 @pytest.mark.parametrize("python", ["3.11.0", "3.11.2", "3.12.3", "3.13.1", "3.14.0"])
 def test_the_lock_is_whole_for_every_python_that_is_supported(python: str) -> None:
-    """pip refuses to install a package that a lock with hashes lacks; the lock is made by one Python."""
+    """The lock is made with one Python, and pip installs nothing that a lock with hashes lacks."""
     here = {"python_version": python.rpartition(".")[0], "python_full_version": python, "extra": ""}
     locked = {canonicalize_name(pin.split("==")[0]) for pin in pins("requirements.lock")}
     asked = [Requirement(text) for name in locked for text in metadata.requires(name) or [] if text]
