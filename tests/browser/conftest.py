@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
@@ -79,7 +78,7 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
         try:
             with urlopen(url, timeout=5):
                 return
-        except URLError:
+        except OSError:  # refused, or no answer in time
             time.sleep(0.2)
     pytest.fail(f"The server did not start:\n{log.read_text()}")
 
