@@ -24,8 +24,8 @@ from ..progress import Report
 # A column is a maximum of the deconvolved image above this part of the highest one.
 LEAST = 0.03
 ITERATIONS = 100
-# Half width, in pixels, of the neighbourhood in which a column's derivatives are drawn.
-REACH = 8
+# Columns are no closer than this, and their derivatives are drawn as far as this, in Å.
+APART, REACH = 0.4, 1.6
 # Derivatives are tabulated for so many positions within a pixel, along each axis.
 SUBPIXELS = 8
 LARGEST_MOVE = 0.7  # pixels in one step
@@ -69,7 +69,8 @@ def detect(H: Forward, y: Array, report: Report) -> Columns:
     step = Step(instrument.blurred(WIDTH), y, counting_noise(H))
     z = accelerated(step, ITERATIONS, report)
     image = fft.irfft2(fft.rfft2(z) * column_transfer(instrument, WIDTH), s=H.in_shape)
-    peaks = (image == ndimage.maximum_filter(image, size=5)) & (image > LEAST * image.max())
+    size = 2 * round(APART / instrument.probe.pixel) + 1
+    peaks = (image == ndimage.maximum_filter(image, size=size)) & (image > LEAST * image.max())
     peaks[:2] = peaks[-2:] = peaks[:, :2] = peaks[:, -2:] = False
     rows, columns = np.nonzero(peaks)
     x = columns + _vertex(image[rows, columns - 1], image[rows, columns], image[rows, columns + 1])
@@ -87,7 +88,8 @@ def jacobian(
     Shape (data, 3n), from ``tables`` around where each frame shows the column. That a distorted
     scan stretches the probe itself, by a percent, is left out.
     """
-    n, offsets = len(columns.amplitudes), np.arange(-REACH, REACH + 1)
+    n, reach = len(columns.amplitudes), tables.shape[-1] // 2
+    offsets = np.arange(-reach, reach + 1)
     ny, nx = columns.shape
     rows, values = [], []
     for frame in range(len(tables[0])):
@@ -111,13 +113,15 @@ def column_tables(instrument: ScannedProbe, width: float) -> Array:
     """Tabulate one column as each frame shows it, and its derivatives by x and y.
 
     Axes (value | by x | by y, frame, sub-pixel y, sub-pixel x, y, x); drawn on a quarter of the
-    field, where a probe has long faded.
+    field where it can be cut so, for at its border the probe has long faded.
     """
-    ny, nx = (n // 4 for n in instrument.in_shape)
+    cut = 4 if all(n % 4 == 0 and n >= 128 for n in instrument.in_shape) else 1
+    ny, nx = (n // cut for n in instrument.in_shape)
     ky, kx = fft.fftfreq(ny)[:, None], fft.rfftfreq(nx)[None, :]
     column = 2 * np.pi * width**2 * np.exp(-2 * (np.pi * width) ** 2 * (ky**2 + kx**2))
-    transfer = instrument.transfer[:, ::4, ::4] * column
-    side = 2 * REACH + 1
+    transfer = instrument.transfer[:, ::cut, ::cut] * column
+    reach = round(REACH / instrument.probe.pixel)
+    side = 2 * reach + 1
     tables = np.empty((3, len(transfer), SUBPIXELS, SUBPIXELS, side, side))
     offsets = (np.arange(SUBPIXELS) + 0.5) / SUBPIXELS - 0.5
     for i, dy in enumerate(offsets):
@@ -125,7 +129,7 @@ def column_tables(instrument: ScannedProbe, width: float) -> Array:
             shifted = transfer * np.exp(-2j * np.pi * (ky * dy + kx * dx))
             for kind, factor in enumerate((1.0, -2j * np.pi * kx, -2j * np.pi * ky)):
                 image = fft.irfft2(shifted * factor, s=(ny, nx))
-                image = np.roll(image, (REACH, REACH), axis=(-2, -1))
+                image = np.roll(image, (reach, reach), axis=(-2, -1))
                 tables[kind, :, i, j] = image[:, :side, :side]
     return tables
 

@@ -51,6 +51,7 @@ class Step:
         sums = H.H(np.ones(H.out_shape, np.float32))
         self.mean = np.zeros(H.out_shape, np.float32)
         self.sums = np.maximum(sums, sums.max() * np.float32(1e-3))
+        self.inverse = 1 / self.sums
 
     def start(self) -> Array:
         """Give the flat image that explains the data's mean."""
@@ -65,7 +66,7 @@ class Step:
         back = self.H.H(self.data / self.mean)
         np.maximum(back, 0, out=back)
         back *= x
-        back /= self.sums
+        back *= self.inverse
         return back
 
     def chi2(self) -> float:

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from scipy import fft
+from scipy import fft, sparse
 
 from ..operator import Array, Operator, Shape
 from .detect import counting, described
@@ -84,9 +83,10 @@ class Scan(Operator):
 
     def read_adjoint(self, y: Array) -> Array:
         """Spread data (frame, y, x) over the coefficients: the transpose of ``read``."""
-        out = np.empty_like(y)
-        for frame, rotation in enumerate(self.rotations):
-            _spread(y[frame], rotation, self.distortion / 100, out[frame])
+        out, s = np.empty_like(y), self.distortion / 100
+        for i, rotation in enumerate(self.rotations):
+            taps = scan_taps_transposed(y.shape[1:], rotation, s, y.dtype.char)
+            out[i] = (taps @ y[i].ravel()).reshape(y.shape[1:])
         return out
 
     def _filtered(self, x: Array, frame: int) -> Array:
@@ -104,68 +104,40 @@ def spline_transfer(n: int, half: bool) -> Array:
 
 def read_frames(coefficients: Array, rotations: Sequence[int], s: float) -> Array:
     """Evaluate the splines of each frame (y, x) at u + s·(u + v), periodic beyond the border."""
-    out = np.empty_like(coefficients)
-    for frame, rotation in enumerate(rotations):
-        _read(coefficients[frame], rotation, s, out[frame])
+    out, shape = np.empty_like(coefficients), coefficients.shape[1:]
+    for i, rotation in enumerate(rotations):
+        taps = scan_taps(shape, rotation, s, coefficients.dtype.char)
+        out[i] = (taps @ coefficients[i].ravel()).reshape(shape)
     return out
 
 
-def _read(c: Array, rotation: int, s: float, out: Array) -> None:
-    axis, reach, taps = scan_taps(c.shape, rotation, s, c.dtype.char)
-    n = c.shape[axis]
-    ends = c[_window(axis, n - reach, reach)], c[_window(axis, 0, reach)]
-    padded = np.concatenate([ends[0], c, ends[1]], axis=axis)
-    product: Array = np.empty_like(c)
-    for i, (offset, weight) in enumerate(taps):
-        target = product if i else out
-        np.multiply(weight, padded[_window(axis, reach + offset, n)], out=target)
-        if i:
-            out += product
+@lru_cache(maxsize=8)
+def scan_taps(shape: Shape, rotation: int, s: float, dtype: str) -> sparse.csr_array:
+    """Give the matrix that reads a frame at u + s·(u + v), from spline coefficients, flattened.
 
-
-def _spread(y: Array, rotation: int, s: float, out: Array) -> None:
-    """Apply the transpose of ``_read``."""
-    axis, reach, taps = scan_taps(y.shape, rotation, s, y.dtype.char)
-    n = y.shape[axis]
-    padded = np.zeros([size + 2 * reach * (a == axis) for a, size in enumerate(y.shape)], y.dtype)
-    product: Array = np.empty_like(y)
-    for offset, weight in taps:
-        here = padded[_window(axis, reach + offset, n)]
-        here += np.multiply(weight, y, out=product)
-    out[...] = padded[_window(axis, reach, n)]
-    out[_window(axis, 0, reach)] += padded[_window(axis, reach + n, reach)]
-    out[_window(axis, n - reach, reach)] += padded[_window(axis, 0, reach)]
-
-
-def _window(axis: int, start: int, length: int) -> tuple[slice, ...]:
-    return (slice(None),) * axis + (slice(start, start + length),)
-
-
-@lru_cache(maxsize=32)
-def scan_taps(
-    shape: Shape, rotation: int, s: float, dtype: str
-) -> tuple[int, int, list[tuple[int, Array]]]:
-    """Give the fast axis, the largest offset along it, and the weights (y, x) for each offset.
-
-    A weight depends on u + v alone. It is held as one line of values and shown as an image through
-    a view, so that reading costs no memory traffic.
+    Four taps a row. They depend on u + v alone, so they are worked out once along a line.
     """
     (fast, fast_sign), (_, slow_sign) = DIRECTIONS[rotation]
     # The shift along the stored axis: sign·s·(sign·c_fast + sign'·c_slow).
     sign = fast_sign * slow_sign
     shift = s * centred(sum(shape) - 1)
-    whole = np.floor(shift).astype(int)
-    values = _cubic(shift - whole)
-    taps = []
-    for offset in range(int(whole.min()) - 1, int(whole.max()) + 3):
-        line = np.zeros(len(shift), dtype)
-        for tap in range(4):
-            line = np.where(whole + tap - 1 == offset, values[:, tap], line).astype(dtype)
-        if sign < 0 and fast == 0:
-            line = np.ascontiguousarray(line[::-1])
-        image = sliding_window_view(line, shape[1])
-        taps.append((offset, image if sign > 0 else image[::-1]))
-    return fast, max(abs(taps[0][0]), abs(taps[-1][0])), taps
+    whole = np.floor(shift).astype(np.int32)
+    y, x = np.indices(shape, np.int32, sparse=True)
+    along, across = (x, y) if fast == 1 else (y, x)
+    place = along + across if sign > 0 else along - across + (shape[1 - fast] - 1)
+    at = (along + whole[place] - 1)[..., None] + np.arange(4, dtype=np.int32)
+    at %= shape[fast]
+    columns = y[..., None] * shape[1] + at if fast == 1 else at * shape[1] + x[..., None]
+    weights = _cubic(shift - whole).astype(dtype)[place]
+    size = shape[0] * shape[1]
+    rows = np.arange(0, 4 * size + 1, 4, dtype=np.int32)
+    return sparse.csr_array((weights.ravel(), columns.ravel(), rows), shape=(size, size))
+
+
+@lru_cache(maxsize=8)
+def scan_taps_transposed(shape: Shape, rotation: int, s: float, dtype: str) -> sparse.csr_array:
+    """Give the transpose of ``scan_taps``, by rows: reading rows is twice as fast as scattering."""
+    return sparse.csr_array(scan_taps(shape, rotation, s, dtype).T)
 
 
 def _cubic(t: Array) -> Array:
