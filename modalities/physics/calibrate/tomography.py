@@ -47,7 +47,7 @@ APPROACHES = 3
 MATCHES = 3
 SOFTER = 0.5
 # A move, as a share of the range, from which a secant can be taken.
-SMALLEST_MOVE = 0.01
+SMALLEST_MOVE = 0.02
 # The first step, and the half width of the differences for ∂J/∂θ, as shares of the range.
 FIRST_STEP = 0.15
 DIFFERENCE = 0.01
@@ -85,22 +85,22 @@ def approach(search: Search, ys: Sequence[Array]) -> tuple[Array, Array]:
 
 
 def match(search: Search, ys: Sequence[Array], theta: Array, curvature: Array, seed: int) -> Array:
-    """Find where measured and simulated data score alike, by secants from the first place.
+    """Find where measured and simulated data score alike, by secants.
 
     The same noise is drawn each time, so that the difference of the scores is smooth. It is drawn
     around H itself: what H lacks of the finer truth is far below the noise. Where a mismatch hardly
-    moved a secant would be noise; there the slope stays as it was supposed.
+    moved a secant would be noise; there the slope stays as it was.
     """
-    first, supposed = theta, SOFTER * curvature
-    excess = excess_first = _excess(search, ys, theta, seed)
-    slope = supposed
+    slope = supposed = SOFTER * curvature
+    excess = _excess(search, ys, theta, seed)
     for _ in range(1, MATCHES):
+        before, excess_before = theta, excess
         theta = search.inside(theta - excess / slope * search.width)
         excess = _excess(search, ys, theta, seed)
-        moved = (theta - first) / search.width
+        moved = (theta - before) / search.width
         far = np.abs(moved) > SMALLEST_MOVE
-        secant = (excess - excess_first) / np.where(far, moved, 1.0)
-        slope = np.where(far, np.clip(secant, supposed / 4, supposed * 4), supposed)
+        secant = (excess - excess_before) / np.where(far, moved, 1.0)
+        slope = np.where(far, np.clip(secant, supposed / 4, supposed * 4), slope)
     return search.inside(theta - excess / slope * search.width)
 
 
