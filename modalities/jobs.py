@@ -324,6 +324,16 @@ def _given_up() -> dict[str, Any]:
     return {"state": State.FAILED, "error_code": "lost", "error_message": message, **_ended()}
 
 
+class EventQuerySet(models.QuerySet):
+    """Events are read and added; nothing else."""
+
+    def update(self, **kwargs: Any) -> int:
+        raise TypeError("An event is history: it cannot be changed.")
+
+    def delete(self) -> Any:
+        raise TypeError("An event is history: it cannot be deleted.")
+
+
 class JobEvent(models.Model):
     """One move of one job, written in its transaction. Rows are added, never changed.
 
@@ -335,6 +345,8 @@ class JobEvent(models.Model):
     token = models.PositiveIntegerField()
     worker = models.CharField("by", max_length=200, blank=True)
     detail = models.TextField(blank=True)
+
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         abstract = True

@@ -242,6 +242,10 @@ def test_history_cannot_be_changed():
         event.save()
     with pytest.raises(TypeError, match="history"):
         event.delete()
+    with pytest.raises(TypeError, match="history"):
+        RunEvent.objects.update(detail="It never happened.")
+    with pytest.raises(TypeError, match="history"):
+        RunEvent.objects.all().delete()
 
 
 def test_invariants_name_a_state_without_its_event():
