@@ -19,7 +19,8 @@ CHALLENGE_FORMULA = (
     "Overall = mean of the three tiers. Tier = 0.4 × clip((PSNR − 10) / 40, 0, 1) + 0.4 × SSIM + "
     "0.2 × (1 − ‖y − Ĥx̂‖ / ‖y‖). Below each score: PSNR in dB · SSIM."
 )
-MOST_LINES = 12  # more lines in one drawing could not be told apart
+MOST_IN_DRAWING = 12  # more lines could not be told apart
+MOST_ON_PAGE, MOST_ON_CARD = 100, 12  # rows; the rest is a click away
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Panel:
     origin_title: str
     lines: Sequence[Line]
     url: str = ""
+    more: int = 0
     slope: SafeString | str = ""
     is_open: bool = False
 
@@ -88,6 +90,7 @@ class Boards:
     panels: Sequence[Panel]
     tiers: dict[str, list[Panel]]
     families: Sequence[tuple[str, str]]
+    methods: dict[str, int]
     dataset: str
     source: SafeString | str
 
@@ -100,11 +103,8 @@ class Boards:
         return leader_of(self.tiers["hidden"])
 
     def count_fact(self) -> dict[str, str]:
-        """Count the methods of the two boards, and how many of them were measured here."""
-        standard, challenge = (
-            len({line.row.method_slug for p in self.panels if p.board == board for line in p.lines})
-            for board in (Board.STANDARD, Board.CHALLENGE)
-        )
+        """Say how many methods stand on the two boards, measured or reported."""
+        standard, challenge = self.methods[Board.STANDARD], self.methods[Board.CHALLENGE]
         return {"value": f"{standard} standard", "detail": f"· {challenge} blind"}
 
 
@@ -127,12 +127,20 @@ def of(modality: Modality) -> Boards:
         ],
         tiers={
             tier: [
-                _panel(Board.CHALLENGE, origin, every.tier(tier, origin), tier=tier)
+                _panel(
+                    Board.CHALLENGE, origin, every.tier(tier, origin), key=modality.key, tier=tier
+                )
                 for origin in (Origin.MEASURED, Origin.REPORTED)
             ]
             for tier in physics.TIERS
         },
         families=sorted(families.items()),
+        methods={
+            board: len(
+                {r.method_slug for place, rows in tables.items() for r in rows if place[0] == board}
+            )
+            for board in (Board.STANDARD, Board.CHALLENGE)
+        },
         dataset=publication.dataset if publication else "",
         source=mark_safe(publication.source_html) if publication else "",  # noqa: S308 -- cleaned
     )
@@ -157,19 +165,21 @@ def _panel(
     board: str,
     origin: str,
     rows: list[boards.Row],
-    key: str = "",
+    key: str,
     tier: str = "",
     is_open: bool = False,
 ) -> Panel:
-    complete = [row for row in rows if row.is_complete and not row.reference][:MOST_LINES]
+    complete = [row for row in rows if row.is_complete and not row.reference][:MOST_IN_DRAWING]
+    most = MOST_ON_CARD if tier else MOST_ON_PAGE
     is_whole = board == Board.CHALLENGE and not tier
     return Panel(
         board=board,
         origin=origin,
         title=str(Board(board).label),
         origin_title=str(Origin(origin).label),
-        lines=[_line(row, with_bar=not tier) for row in rows],
-        url=f"{reverse('api:board', args=[key, board])}?origin={origin}" if key else "",
+        lines=[_line(row, with_bar=not tier) for row in rows[:most]],
+        url=f"{reverse('api:board', args=[key, tier or board])}?origin={origin}",
+        more=max(0, len(rows) - most),
         slope=charts.slope([_series(row) for row in complete]) if is_whole and complete else "",
         is_open=is_open,
     )

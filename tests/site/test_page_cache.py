@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from leaderboards.models import Entry, TierScore
 from modalities.models import Modality
 from tests.factories import make_entry, make_method, make_user
+from tests.site import reading
 
 URL = "/modalities/stem/"
 
@@ -96,3 +97,10 @@ def test_compressed_and_plain_page_are_the_same(catalogue: None, client: Client)
     packed = client.get(URL, headers={"Accept-Encoding": "gzip"})
     assert packed["Content-Encoding"] == "gzip"
     assert len(packed.content) < len(plain.content) / 3
+
+
+def test_long_boards_are_cut_and_say_so(catalogue: None, client: Client) -> None:
+    fill(150)
+    words = reading.text(client.get(URL).content.decode())
+    assert "51 more rows are in the data." in words
+    assert "And 139 more:" in words
