@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from modalities import physics
+from modalities.diagrams import pretty
 from modalities.forecast import Forecast, forecast
 from modalities.jobs import State
 from modalities.models import Modality
@@ -269,7 +270,7 @@ def _scene(run: Run, index: int, results: list[SceneResult], source: dict[str, A
 
 
 def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) -> Cell:
-    symbols = {m["name"]: m["symbol"] for m in run.spec["mismatches"]}
+    symbols = {m["name"]: pretty(m["symbol"]) for m in run.spec["mismatches"]}
     score = Score(result.psnr, result.ssim)
     return Cell(
         key=f"{result.scene}-{result.scenario}",
@@ -355,7 +356,7 @@ def _calibrated(run: Run) -> list[tuple[str, str, str]]:
     """List symbol, calibrated value and true value of each mismatch, with units."""
     return [
         (
-            m["symbol"],
+            pretty(m["symbol"]),
             f"{run.calibrated[m['name']]:.3g} {m['unit']}",
             f"{m['perturbed']:.3g} {m['unit']}",
         )
