@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -23,7 +24,7 @@ ENDED = {"succeeded", "failed", "cancelled"}
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything."""
+    """How much of everything; ``jobs`` at least, for each fault finds somebody at work."""
 
     jobs: int
     workers: int
@@ -45,6 +46,7 @@ class Storm:
     happened: list[str] = field(default_factory=list)
     outages: list[float] = field(default_factory=list)
     bought: int = 0
+    total: int = 1
 
     def blow(self, patience: float) -> None:
         """Buy jobs and let faults happen until all have ended; fail after ``patience`` seconds."""
@@ -54,6 +56,7 @@ class Storm:
         for _ in range(self.plan.workers):
             self.site.worker(self.plan.processes)
         faults = self._faults()
+        self.total = len(faults)
         chance.shuffle(faults)
         deadline = time.monotonic() + patience
         while faults or self.bought < self.plan.jobs or self._live():
@@ -70,7 +73,12 @@ class Storm:
         return killed + ["freeze"] * plan.freezes + ["cancel"] * plan.cancels + [*self.accidents]
 
     def _buy(self, chance: random.Random) -> None:
-        for _ in range(min(chance.randint(0, 3), self.plan.jobs - self.bought)):
+        """Buy some more, in step with the faults, so that each of them finds somebody at work."""
+        share = min(1.0, (len(self.happened) + 1) / self.total)
+        due = math.ceil(self.plan.jobs * share) - self.bought
+        if len(self.happened) < self.total and not self._live():
+            due = max(due, 1)
+        for _ in range(min(chance.randint(1, 3), due)):
             with suppress(AssertionError):  # the database is away: the visitor is told so
                 self.site.do("Nap.objects.buy(purse, seconds=given[0])", chance.uniform(0.5, 2.5))
             self.bought = self._count("True")

@@ -54,13 +54,13 @@ def distributed(tmp_path: Path, database: Postgres, broker: Redis) -> Iterator[S
 
 def nothing_is_lost(storm: Storm) -> None:
     plan, record = storm.plan, storm.record()
-    assert len(record) == plan.jobs
+    assert len(record) == storm.bought >= plan.jobs
     for nap in record:
         assert nap["state"] in ENDED
         assert nap["dreams"] == (nap["state"] == "succeeded")
         assert nap["code"] in ("", "lost")
     assert sum(nap["state"] == "cancelled" for nap in record) <= plan.cancels
-    assert sum(nap["state"] == "succeeded" for nap in record) >= plan.jobs * 0.8
+    assert sum(nap["state"] == "succeeded" for nap in record) >= len(record) * 0.8
     assert "All invariants hold" in storm.site.manage("check_invariants")
     assert max(storm.waits(), default=0.0) < 2 * LEASE
 
