@@ -50,9 +50,16 @@ def _enlist(method: physics.Method, modality: Modality, describe: bool) -> bool:
     return changed
 
 
+def _free_slug(method: physics.Method) -> str:
+    """Name our method's address; where a source's or a person's method has it, ours steps aside."""
+    slug = method.name.replace("_", "-")
+    others = Method.objects.exclude(physics_name=method.name)
+    return f"{slug}-here" if others.filter(slug=slug).exists() else slug
+
+
 def _fields(method: physics.Method) -> dict[str, object]:
     return {
-        "slug": method.name.replace("_", "-"),
+        "slug": _free_slug(method),
         "name": method.label,
         "family": method.family if method.family in Family.values else Family.CLASSICAL,
         "description": method.summary,

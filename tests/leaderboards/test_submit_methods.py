@@ -97,3 +97,11 @@ def test_others_methods_cannot_be_edited(client, ada, stem, owner):
 def test_registering_needs_an_account(client, stem):
     answer = client.get("/methods/register/")
     assert answer["Location"] == "/accounts/login/?next=/methods/register/"
+
+
+def test_a_person_who_was_first_keeps_the_name_that_a_method_of_ours_gets_later(db):
+    theirs = make_method(slug="fista-tv", owner=make_user())
+    sync_everything()
+    assert Method.objects.get(slug="fista-tv") == theirs
+    assert Method.objects.get(slug="fista-tv-here").physics_name == "fista_tv"
+    assert sync_everything() == []
