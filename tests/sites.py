@@ -15,6 +15,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# An SQLite database with its tables, as the first site of this process made it.
+MADE: list[bytes] = []
+
 # Reads one expression or block per line, as JSON; answers with its value, as JSON.
 CONSOLE = """
 import json, sys, django
@@ -84,9 +87,19 @@ class Site:
 
     def prepare(self) -> None:
         """Make the tables, and a purse for the tests' own kind of job."""
-        self.manage("migrate", "--verbosity", "0")
+        self._migrate()
         self.do("from tests.naps.models import *")
         self.do("purse = Purse.objects.create(credits=1000)")
+
+    def _migrate(self) -> None:
+        """Make the tables; an SQLite file is made once and copied after that."""
+        database = self.folder / "pwm.sqlite3"
+        if "PWM_DATABASE_URL" not in self.environment and MADE:
+            database.write_bytes(MADE[0])
+            return
+        self.manage("migrate", "--verbosity", "0")
+        if database.exists():
+            MADE.append(database.read_bytes())
 
     def worker(self, processes: int = 1, *options: str) -> Worker:
         """Start a worker with so many processes."""
