@@ -1,5 +1,6 @@
 """What this machine lacks for all of PWM, and how to get it; nothing here is needed to start."""
 
+import ctypes
 import importlib.util
 import shutil
 import subprocess
@@ -19,8 +20,9 @@ def has_bubblewrap() -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-def has_container_engine() -> bool:
-    return bool(shutil.which("podman") or shutil.which("docker"))
+def has_landlock() -> bool:
+    """Ask the kernel for its version of Landlock (landlock_create_ruleset with its version flag)."""
+    return ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,16 @@ FEATURES = [
         ".venv/bin/python -m pip install torch",
     ),
     Feature(
-        "running submitted programs",
+        "reading submitted files",
+        has_landlock,
+        "a kernel that locks their reader in",
+        "Linux 5.13 or newer with Landlock and seccomp",
+    ),
+    Feature(
+        "the second wall around the reader of submitted files",
         has_bubblewrap,
         "a working bubblewrap",
         "apt install bubblewrap, with user namespaces allowed",
-    ),
-    Feature(
-        "running submitted containers",
-        has_container_engine,
-        "Podman or Docker",
-        "apt install podman",
     ),
     Feature(
         "storage in S3",
