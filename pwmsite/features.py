@@ -21,7 +21,7 @@ def has_bubblewrap() -> bool:
 
 
 def has_landlock() -> bool:
-    """Ask the kernel for its version of Landlock (landlock_create_ruleset with its version flag)."""
+    """Ask the kernel for its version of Landlock: landlock_create_ruleset, the version flag."""
     return ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
 
 
