@@ -9,6 +9,7 @@ import pytest
 
 from modalities import physics
 from modalities.physics import scenarios
+from modalities.physics.catalogue import CATALOGUE
 
 SPEC = physics.load("stem")
 ALLOWED = {"probe_size": 0.05, "convergence_angle": 0.06, "scan_distortion": 0.01}
@@ -78,3 +79,22 @@ def test_blind_calibration_wins_back_nearly_all_that_the_mismatch_cost():
     assert psnr["IV"] >= max(35.5, psnr["II"] + 4.0)
     assert psnr["IV"] >= psnr["III"] - 0.2
     assert np.mean([o.ssim for o in outcomes["IV"]]) >= 0.975
+
+
+def test_calibration_takes_another_frame_and_another_microscope():
+    text = (CATALOGUE / "stem.toml").read_text(encoding="utf-8")
+    changes = {
+        "shape = [256, 256]": "shape = [150, 178]",
+        "convergence_angle = 21.4": "convergence_angle = 24.0",
+        "defocus = [0.0, -6.0]": "defocus = [2.0, -7.0]",
+    }
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    spec = physics.parse(text, "stem.toml")
+    truth = {"probe_size": 0.08, "convergence_angle": -0.3, "scan_distortion": 0.6}
+    H, rng = physics.forward(spec, **truth), np.random.default_rng(5)
+    ys = [physics.measure(H, physics.scene(spec, i, 3), rng) for i in range(4)]
+    found = physics.calibrate(spec, ys, ranges("public"))
+    for name, (low, high) in ranges("public").items():
+        assert abs(found[name] - truth[name]) < 2.5 * ALLOWED[name] * (high - low)
