@@ -12,38 +12,55 @@ from ..operator import Array
 from ..progress import Part, Report
 from .anscombe import expected_counts, stabilised
 from .bm3d import bm3d
+from .noise2void import noise2void
 from .stem_frames import counting_noise, microscope, straightened
 from .wiener import filtered
 
 # What the denoiser leaves of the noise's power, as far as Wiener's filter is concerned.
-LEFT_BY_BM3D, LEFT_BY_MEANS = 0.12, 0.25
+LEFT_BY_BM3D, LEFT_BY_MEANS, LEFT_BY_VOID = 0.12, 0.25, 0.25
 
+# Frames of unit noise (frame, y, x) in, denoised frames out.
 Denoise = Callable[[Array, Report], Array]
 
 
 def bm3d_wiener(H: Forward, y: Array, report: Report) -> Array:
     """Denoise by our BM3D where the noise has been made uniform, then filter."""
-    return _denoised_first(H, y, lambda image, part: bm3d(image, 1.0, part), LEFT_BY_BM3D, report)
+    return _denoised_first(
+        H, y, _each(lambda image, part: bm3d(image, 1.0, part)), LEFT_BY_BM3D, report
+    )
 
 
 def means_wiener(H: Forward, y: Array, report: Report) -> Array:
     """Denoise by non-local means where the noise has been made uniform, then filter."""
-    return _denoised_first(H, y, _non_local_means, LEFT_BY_MEANS, report)
+    return _denoised_first(H, y, _each(_non_local_means), LEFT_BY_MEANS, report)
+
+
+def void_wiener(H: Forward, y: Array, report: Report) -> Array:
+    """Denoise by Noise2Void, trained on these frames, then filter; needs PyTorch."""
+    return _denoised_first(H, y, noise2void, LEFT_BY_VOID, report)
 
 
 def _denoised_first(H: Forward, y: Array, denoise: Denoise, left: float, report: Report) -> Array:
     noise, instrument = counting_noise(H), microscope(H)
-    frames = np.empty(y.shape)
-    for i, frame in enumerate(y):
-        part = Part(report, 0.95 * i / len(y), 0.95 * (i + 1) / len(y))
-        uniform = stabilised(noise.dose * (frame + noise.background), noise.read_noise)
-        counts = expected_counts(denoise(uniform, part), noise.read_noise)
-        frames[i] = counts / noise.dose - noise.background
+    uniform = stabilised(noise.dose * (y + noise.background), noise.read_noise)
+    counts = expected_counts(denoise(uniform, Part(report, 0.0, 0.95)), noise.read_noise)
+    frames = counts / noise.dose - noise.background
     report("Wiener filter", 0.95)
     power = left * float(noise.variance(np.maximum(frames, 0)).mean())
     x = filtered(instrument, straightened(instrument.scan, frames), power)
     report("Wiener filter", 1.0)
     return x
+
+
+def _each(denoise: Denoise) -> Denoise:
+    """Turn what denoises an image into what denoises each of several."""
+
+    def denoise_each(frames: Array, report: Report) -> Array:
+        n = len(frames)
+        parts = [Part(report, i / n, (i + 1) / n) for i in range(n)]
+        return np.stack([denoise(f, part) for f, part in zip(frames, parts, strict=True)])
+
+    return denoise_each
 
 
 def _non_local_means(image: Array, report: Report) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import Method
-from .denoise_first import bm3d_wiener, means_wiener
+from .denoise_first import bm3d_wiener, means_wiener, void_wiener
 from .richardson_lucy import richardson_lucy
 from .sieve import richardson_lucy_sieve
 from .stem_tv import fista_tv
@@ -40,6 +40,16 @@ METHODS: Mapping[str, Method] = {
             "Makes the noise uniform, filters stacks of like patches together in each frame, then "
             "applies Wiener's filter.",
             "Dabov et al. (2007), IEEE Trans. Image Process. 16, 2080; Lebrun (2012), IPOL 2, 175",
+        ),
+        Method(
+            "noise2void",
+            "Noise2Void + Wiener",
+            "learned",
+            void_wiener,
+            "Trains a small network on the frames themselves to guess each pixel from its "
+            "surroundings, denoises with it, then applies Wiener's filter.",
+            "Krull, Buchholz & Jug (2019), CVPR, 2129",
+            requires="torch",
         ),
         Method(
             "fista_tv",
