@@ -17,7 +17,7 @@ from .stem_frames import counting_noise, microscope, straightened
 from .wiener import filtered
 
 # What the denoiser leaves of the noise's power, as far as Wiener's filter is concerned.
-LEFT_BY_BM3D, LEFT_BY_MEANS, LEFT_BY_VOID = 0.12, 0.25, 0.25
+LEFT_BY_BM3D, LEFT_BY_MEANS, LEFT_BY_VOID = 0.12, 0.25, 0.12
 
 # Frames of unit noise (frame, y, x) in, denoised frames out.
 Denoise = Callable[[Array, Report], Array]
