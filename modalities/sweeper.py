@@ -17,7 +17,7 @@ from .jobs import LEASE, Job
 
 log = logging.getLogger(__name__)
 
-PERIOD = LEASE.total_seconds() / 4
+PERIOD = LEASE.total_seconds() / 6
 
 
 def kinds() -> list[type[Job]]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from tests.sites import Site, Worker
@@ -45,6 +46,7 @@ class Storm:
     deaths: dict[int, float] = field(default_factory=dict)
     happened: list[str] = field(default_factory=list)
     outages: list[float] = field(default_factory=list)
+    left_alone: set[float] = field(default_factory=set)
     bought: int = 0
     total: int = 1
 
@@ -93,6 +95,7 @@ class Storm:
         elif fault == "kill a worker":
             self._mourn(worker, worker.children())
             worker.kill()
+            self.left_alone |= {time.time()} if self.plan.workers == 1 else set()
         elif fault == "kill a child":
             self._kill_child(worker, chance)
         elif fault == "freeze":
@@ -161,14 +164,27 @@ class Storm:
         """Give the seconds from a worker's death to the moment its job was taken back.
 
         Those that an outage of the database falls into are left out: nobody can take back then.
+        Where the only worker was killed, the time counts from when the next one was ready.
         """
         found = []
+        ready = sorted(self._ready())
+        for killed in self.left_alone:
+            came = next((at for at in ready if at > killed), killed)
+            for pid, died in self.deaths.items():
+                if abs(died - killed) < 1.0:
+                    self.deaths[pid] = came
         for nap in self.record():
             for event, worker, at in nap["events"]:
                 died = self.deaths.get(int(worker.rsplit(":", 1)[1])) if ":" in worker else None
                 if died and event in ("reclaimed", "lost") and not self._was_out(died, at):
                     found.append(at - died)
         return found
+
+    def _ready(self) -> list[float]:
+        """Read from the log when workers were ready."""
+        lines = self.site.log.read_text(errors="replace").splitlines()
+        times = (line.split()[0] for line in lines if "@test ready." in line)
+        return [datetime.fromisoformat(time).timestamp() for time in times]
 
     def _was_out(self, since: float, until: float) -> bool:
         return any(since - LEASE < outage < until for outage in self.outages)
