@@ -11,6 +11,10 @@ import pytest
 
 from . import servers
 
+# Playwright keeps an event loop in this thread for the rest of the session, and Django would refuse
+# the database to every test that comes after one with a browser.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:
