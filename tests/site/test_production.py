@@ -69,7 +69,11 @@ def deployment(
         running.callback(store.stop)
         endpoint = "?endpoint=http://{}:{}&region=us-east-1".format(*store.get_host_and_port())
         port = servers.free_port()
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST"))}
+        inherited = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("PWM_", "PYTEST", "DJANGO_ALLOW_"))
+        }
         site = Deployment(
             port,
             inherited

@@ -19,7 +19,11 @@ PRODUCTION = {"PWM_DEBUG": "0", "PWM_ALLOWED_HOSTS": "pwm.example.org", **STRONG
 
 def manage(*arguments: str, var: Path, **given: str) -> subprocess.CompletedProcess[str]:
     """Run manage.py in a process of its own, with these variables and no other of PWM's."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST_"))}
+    inherited = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("PWM_", "PYTEST_", "DJANGO_ALLOW_"))
+    }
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
