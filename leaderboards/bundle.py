@@ -110,13 +110,15 @@ def _manifest(entry: Entry, jobs: dict[str, Any], parts: dict[str, bytes]) -> di
 def _tier_row(
     spec: physics.Spec, tier: str, job: Submission | Evaluation, parts: dict[str, bytes]
 ) -> dict[str, Any]:
-    """Describe a tier; its spec goes along with its outputs only, for an oracle's is the truth."""
-    tells_spec = tier != ScoreTier.STANDARD and f"outputs/{tier}.npz" in parts
-    is_standard = tier == ScoreTier.STANDARD
-    means = ("score", "psnr", "ssim", "consistency", "metrics_version")
+    """Describe a tier. Without its outputs it keeps its spec to itself, for an oracle's is the
+    truth, and tells its scores as the boards print them.
+    """
+    is_open, is_standard = f"outputs/{tier}.npz" in parts, tier == ScoreTier.STANDARD
+    means = {name: job.result[name] for name in ("score", "psnr", "ssim", "consistency")}
     return {
-        **{name: job.result[name] for name in means},
-        "corrected_spec": job.corrected_spec if tells_spec else [],
+        **(means if is_open else {name: round(value, 3) for name, value in means.items()}),
+        "metrics_version": job.result["metrics_version"],
+        "corrected_spec": job.corrected_spec if is_open and not is_standard else [],
         "data_version": "gallery" if is_standard else datasets.version_of(spec, tier),
         "seed": 0 if is_standard else datasets.draw(spec, tier).seed if tier == "public" else None,
         "job": str(job.pk),

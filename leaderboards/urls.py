@@ -12,6 +12,7 @@ urlpatterns = [
     path("methods/<slug:slug>/edit/", method_views.edit, name="edit_method"),
     path("modalities/<slug:key>/starter.py", views.starter, name="starter"),
     path("entries/<uuid:pk>/", views.entry, name="entry"),
+    path("entries/<uuid:pk>/bundle.zip", views.evidence, name="bundle"),
     path("submissions/", submission_views.submissions, name="submissions"),
     path("submissions/new/", submission_views.submit, name="submit"),
     path("submissions/<uuid:pk>/", submission_views.submission, name="submission"),

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 
 from modalities.models import Modality
 
-from . import boards, dossier
-from .models import Entry, Family, Method
+from . import boards, bundle, dossier
+from .models import Entry, Family, Method, Origin
 
 STARTERS = Path(__file__).with_name("starters")
 
@@ -46,6 +46,16 @@ def entry(request: HttpRequest, pk: UUID) -> HttpResponse:
     related = ("modality", "method", "certified_by", "disqualified_by", "submitted_by")
     found = get_object_or_404(Entry.objects.select_related(*related), pk=pk)
     return render(request, "leaderboards/entry.html", {"nav": "", **dossier.of(found)})
+
+
+@require_safe
+def evidence(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Send the bundle of an entry: its evidence, which ``verify_bundle`` checks."""
+    found = get_object_or_404(Entry.objects.select_related("modality", "method"), pk=pk)
+    if found.origin != Origin.MEASURED:
+        raise Http404("This entry was reported by a source; nothing was run here to send.")
+    headers = {"Content-Disposition": f'attachment; filename="pwm-entry-{found.pk}.zip"'}
+    return HttpResponse(bundle.write(found), content_type="application/zip", headers=headers)
 
 
 @require_safe

@@ -225,6 +225,17 @@ def test_a_bundle_confirms_its_own_score(scored, tmp_path):
     assert [f.is_confirmed for f in bundle.verify(path.read_bytes())] == [True]
 
 
+def test_the_page_of_an_entry_offers_its_bundle(scored, client):
+    page = client.get(scored.entry.get_absolute_url())
+    address = f"/entries/{scored.entry.pk}/bundle.zip"
+    assert address in page.content.decode()
+    sent = client.get(address)
+    assert f"pwm-entry-{scored.entry.pk}.zip" in sent["Content-Disposition"]
+    assert [f.is_confirmed for f in bundle.verify(sent.content)] == [True]
+    reported = Entry.objects.reported().first()
+    assert client.get(f"/entries/{reported.pk}/bundle.zip").status_code == 404
+
+
 def test_one_changed_byte_in_a_bundle_is_refused(scored):
     content = bundle.write(scored.entry)
     for at in range(0, len(content), len(content) // 50):
