@@ -12,10 +12,14 @@ AGAIN = (
     "tests/modalities/test_jobs.py",
     "tests/modalities/test_jobs_machine.py",
     "tests/gallery/test_pages.py",
+    "tests/leaderboards/test_boards.py",
+    "tests/leaderboards/test_credits.py",
+    "tests/leaderboards/test_curation.py",
+    "tests/leaderboards/test_trust.py",
 )
 
 
-def test_jobs_and_gallery_work_alike_on_postgresql(postgres_url: str):
+def test_jobs_gallery_and_boards_work_alike_on_postgresql(postgres_url: str):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--create-db", *AGAIN],
         cwd=ROOT,
