@@ -42,7 +42,7 @@ def fill(count: int) -> None:
     stem.touch()
 
 
-@pytest.mark.parametrize(("url", "most"), [(URL, 12), ("/", 5), ("/methods/bm3d/", 6)])
+@pytest.mark.parametrize(("url", "most"), [(URL, 12), ("/", 3), ("/methods/bm3d/", 6)])
 def test_queries_do_not_grow_with_entries(
     catalogue: None, client: Client, url: str, most: int
 ) -> None:
