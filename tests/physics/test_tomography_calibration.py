@@ -2,7 +2,6 @@
 
 import ast
 import inspect
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,15 +10,8 @@ from modalities import physics
 from modalities.physics.calibrate import tomography
 from modalities.physics.calibrate.tomography import Model, Search
 
-FULL = physics.load("electron_tomography")
-NAMES = [m.name for m in FULL.mismatches]
-# A quarter of the slab, every other view: small enough for a test.
-VIEWS = {"rotate": {"step": 4.0, "views": 31}, "propagate": {"step": 4.0}}
-SMALL = replace(
-    FULL,
-    shape=(16, 128, 24),
-    chain=tuple(replace(s, args=dict(s.args) | VIEWS.get(s.name, {})) for s in FULL.chain),
-)
+from .slabs import SMALL
+
 RANGES = {"tilt_angle": (-1.0, 2.0), "tilt_axis": (-0.6, 1.2), "defocus_gradient": (-20.0, 40.0)}
 TRUTH = {"tilt_angle": 1.1, "tilt_axis": 0.7, "defocus_gradient": 15.0}
 
