@@ -27,7 +27,7 @@ from modalities import datasets, physics
 from modalities.jobs import State
 
 FORMAT = 1
-PACKAGES = ("numpy", "scipy", "scikit-image", "h5py", "django")
+PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "h5py", "django")
 LARGEST = 512 << 20
 AGREES = 1e-6
 # Reconstructions of these tiers come near a truth that nobody may have.

@@ -1,4 +1,4 @@
-"""The physics of the benchmark, usable alone: NumPy, SciPy and scikit-image, no site.
+"""The physics of the benchmark, usable alone: NumPy, SciPy, Numba and scikit-image, no site.
 
 >>> import numpy as np
 >>> from modalities import physics

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from modalities import physics
 from modalities.physics.operator import Chain
 from modalities.physics.primitives import PRIMITIVES
-from modalities.physics.primitives.footprint import centres, projection, shadow_cdf
+from modalities.physics.primitives.footprint import centres, projection, shadow_cdf, times
 from modalities.physics.primitives.image_rotation import ImageRotation
 from modalities.physics.primitives.parallel import Parallel, StripProjection, TiltSeries
 from modalities.physics.primitives.resample import refine, shift_matrices
@@ -177,3 +178,16 @@ def test_single_precision_stays_single():
     H = series(axis=0.3)
     assert H(np.ones(SHAPE, np.float32)).dtype == np.float32
     assert H.H(np.ones(H.out_shape, np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_compiled_product_is_that_of_scipy(rng, kind):
+    """Rows of 0, 1, 3, 4, 5 and 13 entries: none, the remainder, whole groups of four, both."""
+    dense = np.zeros((6, 20), kind)
+    for row, count in enumerate((0, 1, 3, 4, 5, 13)):
+        dense[row, rng.permutation(20)[:count]] = rng.standard_normal(count)
+    x = rng.standard_normal((9, 20)).astype(kind).T  # not contiguous
+    got = times(sparse.csr_array(dense), x, 0.3)
+    assert got.dtype == kind
+    tolerance = 8 * np.finfo(kind).eps * np.abs(dense).sum()
+    assert np.abs(got - 0.3 * dense @ x).max() < tolerance

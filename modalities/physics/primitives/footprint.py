@@ -8,10 +8,12 @@ three bins are touched. Weights are continuously differentiable in θ unless θ 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from ..compiled import compiled
 from ..operator import Array
 
 TAPS = 3
@@ -60,8 +62,7 @@ def projection(
     """Give the strip-integral matrix (views·nx, nz·nx) and its transpose, both as CSR.
 
     Slice f[z, x] is seen at u = x cos θ + z sin θ in ``nx`` bins; ``angles`` in radians. Both are
-    stored because SciPy multiplies by the transpose of a CSR matrix at half the speed. ``single``
-    asks for float32.
+    stored because ``times`` goes along rows. ``single`` asks for float32.
     """
     theta = np.asarray(angles)
     cos, sin = np.cos(theta), np.sin(theta)
@@ -86,3 +87,34 @@ def projection(
     back.sum_duplicates()
     back.eliminate_zeros()
     return back.T.tocsr(), back
+
+
+def times(matrix: sparse.csr_array, x: Array, scale: float) -> Array:
+    """Give scale · matrix · x for the rows of ``x`` (columns of the matrix, n), all slices at once.
+
+    The traffic of rows of x limits the speed. SciPy reads and writes a row of the result for each
+    row of x; four rows of x at a time halve that.
+    """
+    kind = np.result_type(matrix.dtype, x.dtype)
+    out = np.empty((matrix.shape[0], x.shape[1]), kind)
+    x = np.ascontiguousarray(x)
+    _times(matrix.indptr, matrix.indices, matrix.data, x, matrix.dtype.type(scale), out)
+    return out
+
+
+@compiled
+def _times(starts: Array, columns: Array, values: Array, x: Array, scale: Any, out: Array) -> None:
+    for i in range(len(out)):
+        row, begin, end = out[i], starts[i], starts[i + 1]
+        row[:] = 0
+        for k in range(begin, end - 3, 4):
+            a, b, c, d = values[k], values[k + 1], values[k + 2], values[k + 3]
+            p, q, r, s = x[columns[k]], x[columns[k + 1]], x[columns[k + 2]], x[columns[k + 3]]
+            for j in range(len(row)):
+                row[j] += (a * p[j] + b * q[j]) + (c * r[j] + d * s[j])
+        for k in range(end - (end - begin) % 4, end):
+            a, p = values[k], x[columns[k]]
+            for j in range(len(row)):
+                row[j] += a * p[j]
+        for j in range(len(row)):
+            row[j] *= scale

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..operator import Array, Chain, Operator, Shape
 from .depth_of_field import DepthOfField
-from .footprint import projection
+from .footprint import projection, times
 from .image_rotation import ImageRotation
 from .resample import coarsen, refine
 from .tilt import tilt_angles
@@ -60,9 +60,7 @@ class StripProjection(Operator):
 
     def _times(self, i: int, x: Array) -> Array:
         matrix = projection(*self.in_shape[:2], self.angles, x.dtype == np.float32)[i]
-        product = matrix @ x.reshape(-1, x.shape[-1])
-        product *= product.dtype.type(self.weight)
-        return np.asarray(product)
+        return times(matrix, x.reshape(-1, x.shape[-1]), self.weight)
 
 
 class TiltSeries(Chain):
