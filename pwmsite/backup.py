@@ -192,9 +192,14 @@ def _put_files(unpacked: Path) -> None:
             shutil.move(unpacked / name, settings.VAR_DIR / name)
             (settings.VAR_DIR / name).chmod(0o600)
     for name, folder in folders().items():
-        shutil.rmtree(folder, ignore_errors=True)
-        if (unpacked / name).exists():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(unpacked / name, folder)
-    if Path(settings.TRUTH_DIR).exists():
-        Path(settings.TRUTH_DIR).chmod(0o700)
+        _fill(folder, unpacked / name)
+    Path(settings.TRUTH_DIR).chmod(0o700)
+
+
+def _fill(folder: Path, unpacked: Path) -> None:
+    """Put the files of ``unpacked`` in place of those in ``folder``, which may be a volume."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    for path in unpacked.iterdir() if unpacked.exists() else ():
+        shutil.move(path, folder / path.name)

@@ -67,6 +67,16 @@ def test_a_site_comes_back_elsewhere_with_rows_files_and_keys(
         assert stat.S_IMODE((tmp_path / key).stat().st_mode) == 0o600
 
 
+def test_a_folder_that_is_a_volume_is_filled_and_not_replaced(backup: Path, tmp_path: Path) -> None:
+    volume = tmp_path / "media"
+    volume.mkdir()
+    (volume / "lost+found").mkdir()
+    which = volume.stat().st_ino
+    assert Place(tmp_path).manage("restore", str(backup)).returncode == 0
+    assert volume.stat().st_ino == which
+    assert [path.name for path in volume.iterdir()] == ["runs"]
+
+
 def test_only_its_owner_may_read_a_backup(backup: Path) -> None:
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
