@@ -145,7 +145,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "mandatory" if "PWM_EMAIL_URL" in os.environ else "optional"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if env("PWM_EMAIL_URL", default="") else "optional"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
 # History says what was; nobody goes back to it by a button.
 SIMPLE_HISTORY_REVERT_DISABLED = True
@@ -232,7 +232,7 @@ PWM_LEASE_SECONDS = env.float("PWM_LEASE_SECONDS", default=30.0)
 PWM_OPEN_COMPUTE = env.bool("PWM_OPEN_COMPUTE", default=not PRODUCTION)
 
 # ---------------------------------------------------------------- mail, logs, metrics
-globals().update(env.email_url("PWM_EMAIL_URL", default="consolemail://"))
+globals().update(env.email_url_config(env("PWM_EMAIL_URL", default="") or "consolemail://"))
 EMAIL_TIMEOUT = 10
 # Mails are written by workers, which nobody has asked for a page: where the site is, they are told.
 PWM_SITE_URL = env(

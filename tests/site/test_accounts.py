@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from io import StringIO
 
 import pytest
 from django.core import mail
 from django.core.cache import cache
 
 from leaderboards.catalogue import sync_everything
+from pwmsite.management.commands import prepare
 from pwmsite.models import ApiToken
 from tests.factories import make_user
 
@@ -52,6 +54,15 @@ def test_signing_in_and_out(client):
     assert answer["Location"] == "/methods/"
     client.post("/accounts/logout/")
     assert client.get("/accounts/")["Location"] == "/accounts/login/?next=/accounts/"
+
+
+def test_the_administrator_signs_in_where_addresses_must_be_confirmed(client, settings):
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+    printed = StringIO()
+    prepare.Command(stdout=printed).make_administrator()
+    password = re.search(r"Password: (\S+)", printed.getvalue())[1]
+    answer = client.post("/accounts/login/", {"login": "admin", "password": password})
+    assert answer["Location"] == "/accounts/"
 
 
 def test_after_many_wrong_passwords_signing_in_is_refused_for_a_while(client):

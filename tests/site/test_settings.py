@@ -47,6 +47,24 @@ def test_production_asks_for_what_is_missing_in_one_sentence(tmp_path: Path, mis
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("mail", "said"),
+    [
+        ("", "optional console"),
+        ("smtp+tls://ann:secret@mail.example.org:587", "mandatory smtp"),
+    ],
+)
+def test_addresses_are_confirmed_only_where_mail_can_be_sent(
+    tmp_path: Path, mail: str, said: str
+) -> None:
+    asked = (
+        "from django.conf import settings as s; "
+        "print(s.ACCOUNT_EMAIL_VERIFICATION, s.EMAIL_BACKEND.split('.')[-2])"
+    )
+    done = manage("shell", "--no-imports", "-c", asked, var=tmp_path, PWM_EMAIL_URL=mail)
+    assert done.stdout.strip() == said, done.stderr
+
+
 def test_a_weak_key_is_refused(tmp_path: Path) -> None:
     done = manage("check", var=tmp_path, **PRODUCTION | {"PWM_SECRET_KEY": "a" * 60})
     assert "PWM_SECRET_KEY is too weak" in done.stderr
