@@ -1,7 +1,7 @@
 """What keeps work from getting stuck: expired leases go back, unheard messages are sent again.
 
-Every worker process sweeps for itself; a sweep is a handful of conditional UPDATEs, so that any
-number of sweepers at once do no harm, and no process is needed for it alone.
+Every process of every worker and web server sweeps for itself; a sweep is a handful of conditional
+UPDATEs, so that any number of sweepers at once do no harm, and no process is needed for it alone.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 wsgi_app = "pwmsite.wsgi:application"
 bind = os.environ.get("PWM_BIND", "127.0.0.1:8000")
@@ -17,3 +18,10 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 errorlog = "-"
 loglevel = os.environ.get("PWM_LOG_LEVEL", "warning").lower()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Sweep here too: the jobs of the last worker that died go back while there is none."""
+    from modalities.sweeper import Sweeper
+
+    Sweeper().start()

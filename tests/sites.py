@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.servers import HOST, free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # An SQLite database with its tables, as the first site of this process made it.
@@ -106,6 +108,24 @@ class Site:
         self.workers.append(Worker(self, processes, options))
         return self.workers[-1]
 
+    @contextmanager
+    def web(self) -> Iterator[None]:
+        """Run the web server on a free port of this machine."""
+        bind = {"PWM_BIND": f"{HOST}:{free_port()}", "PWM_WEB_PROCESSES": "1"}
+        with self.log.open("ab") as log:
+            server = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "pwmsite/server.py"],
+                cwd=ROOT,
+                env=self.environment | bind,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            yield
+        finally:
+            server.terminate()
+            server.wait()
+
     def kill_workers(self) -> None:
         for worker in self.workers:
             worker.kill()
@@ -115,6 +135,15 @@ class Site:
         if self._console:
             self._console.kill()
             self._console.communicate()
+
+
+def children_of(pid: int) -> list[int]:
+    """List the processes that ``pid`` started, in any of its threads (Celery forks in one)."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(child) for child in path.read_text().split()]
+    return found
 
 
 class Worker:
@@ -140,10 +169,7 @@ class Worker:
 
     def children(self) -> list[int]:
         """List the processes of the pool."""
-        path = Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        with suppress(FileNotFoundError):
-            return [int(pid) for pid in path.read_text().split()]
-        return []
+        return children_of(self.pid)
 
     def signal(self, number: signal.Signals) -> None:
         """Send ``number`` to the worker and its whole pool."""

@@ -10,15 +10,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from tests.sites import Site, Worker
 
 LEASE = 10.0
-ALIVE = (
-    "Nap.objects.running().filter(percent__gt=0, "
-    "heartbeat_at__gt=Now() - timedelta(seconds=given[0])).count()"
+HELD = (
+    "[(str(n.pk), n.token, int(n.worker.rsplit(':', 1)[1])) "
+    "for n in Nap.objects.running().filter(percent__gt=0)]"
 )
 ENDED = {"succeeded", "failed", "cancelled"}
 
@@ -43,18 +42,15 @@ class Storm:
     plan: Plan
     accidents: dict[str, Callable[[], None]]
     seed: int = 0
-    deaths: dict[int, float] = field(default_factory=dict)
+    struck: dict[tuple[str, int], float] = field(default_factory=dict)
     happened: list[str] = field(default_factory=list)
     outages: list[float] = field(default_factory=list)
-    left_alone: set[float] = field(default_factory=set)
     bought: int = 0
     total: int = 1
 
     def blow(self, patience: float) -> None:
         """Buy jobs and let faults happen until all have ended; fail after ``patience`` seconds."""
         chance = random.Random(self.seed)
-        self.site.do("from datetime import timedelta")
-        self.site.do("from django.db.models.functions import Now")
         for _ in range(self.plan.workers):
             self.site.worker(self.plan.processes)
         faults = self._faults()
@@ -64,8 +60,8 @@ class Storm:
         while faults or self.bought < self.plan.jobs or self._live():
             assert time.monotonic() < deadline, f"Not over after {self.happened}: {self.record()}"
             self._buy(chance)
-            if faults and self._is_busy():
-                self._happen(faults.pop(), chance)
+            if faults and (busy := self._at_work()):
+                self._happen(faults.pop(), busy, chance)
             self._supervise()
             time.sleep(chance.uniform(0.3, 1.2))
 
@@ -82,46 +78,42 @@ class Storm:
             due = max(due, 1)
         for _ in range(min(chance.randint(1, 3), due)):
             with suppress(AssertionError):  # the database is away: the visitor is told so
-                self.site.do("Nap.objects.buy(purse, seconds=given[0])", chance.uniform(0.5, 2.5))
+                self.site.do("Nap.objects.buy(purse, seconds=given[0])", chance.uniform(1.0, 3.0))
             self.bought = self._count("True")
 
-    def _happen(self, fault: str, chance: random.Random) -> None:
+    def _happen(self, fault: str, busy: list[int], chance: random.Random) -> None:
+        """Let ``fault`` hit one of the processes that are ``busy``, or its worker."""
         self.happened.append(fault)
-        worker = chance.choice(self.site.workers)
+        victim = chance.choice(busy)
+        worker = next(w for w in self.site.workers if victim in w.children())
         if fault in self.accidents:
             self.outages.append(time.time())
             self.accidents[fault]()
             self.outages.append(time.time())
         elif fault == "kill a worker":
-            self._mourn(worker, worker.children())
+            self._mourn(worker.children())
             worker.kill()
-            self.left_alone |= {time.time()} if self.plan.workers == 1 else set()
         elif fault == "kill a child":
-            self._kill_child(worker, chance)
+            self._mourn([victim])
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
         elif fault == "freeze":
             self._freeze(worker)
         else:
             with suppress(AssertionError):
                 self.site.do("[n.cancel('a visitor') for n in Nap.objects.live()[:1]]")
 
-    def _kill_child(self, worker: Worker, chance: random.Random) -> None:
-        """Kill a process that computes, if there is one."""
-        busy = set(self._busy_pids()) & set(worker.children())
-        if victims := sorted(busy) or worker.children():
-            victim = chance.choice(victims)
-            self._mourn(worker, [victim])
-            with suppress(ProcessLookupError):
-                os.kill(victim, signal.SIGKILL)
-
     def _freeze(self, worker: Worker) -> None:
         """Stop a worker and its pool for longer than a lease, then let them go on."""
+        self._mourn(worker.children())
         worker.signal(signal.SIGSTOP)
-        self._mourn(worker, worker.children())
         time.sleep(1.3 * LEASE)
         worker.signal(signal.SIGCONT)
 
-    def _mourn(self, worker: Worker, pids: list[int]) -> None:
-        self.deaths |= dict.fromkeys(pids, time.time())
+    def _mourn(self, pids: list[int]) -> None:
+        """Note which jobs the processes hold that are struck now."""
+        now = time.time()
+        self.struck |= {(nap, token): now for nap, token, pid in self._held() if pid in pids}
 
     def _supervise(self) -> None:
         """Start again what has died, as systemd or a container engine would."""
@@ -134,29 +126,29 @@ class Storm:
     def _live(self) -> bool:
         return self._count("n.is_live") > 0
 
-    def _is_busy(self) -> bool:
-        """Say whether some worker is alive and computes: a fault that hits nobody is none."""
+    def _at_work(self) -> list[int]:
+        """List the living processes that compute: a fault that hits nobody is none."""
+        alive = {pid for worker in self.site.workers for pid in worker.children()}
+        return sorted(alive & {pid for _, _, pid in self._held()})
+
+    def _held(self) -> list[tuple[str, int, int]]:
+        """List the running jobs: id, token and the process that holds it."""
         with suppress(AssertionError):
-            return bool(self.site.do(ALIVE, LEASE / 3))
-        return False
+            return [tuple(row) for row in self.site.do(HELD)]
+        return []
 
     def _count(self, condition: str) -> int:
         with suppress(AssertionError):
             return int(self.site.do(f"sum(bool({condition}) for n in Nap.objects.all())"))
         return 1
 
-    def _busy_pids(self) -> list[int]:
-        with suppress(AssertionError):
-            names = self.site.do("list(Nap.objects.running().values_list('worker', flat=True))")
-            return [int(name.rsplit(":", 1)[1]) for name in names]
-        return []
-
     # What is on record when it is over.
 
     def record(self) -> list[dict[str, Any]]:
         return self.site.do(
-            "[{'state': n.state, 'code': n.error_code, 'dreams': n.dreams.count(), 'events': "
-            "[(e.event, e.worker, e.at.timestamp()) for e in n.events.all()]} "
+            "[{'id': str(n.pk), 'state': n.state, 'code': n.error_code, 'why': n.error_message, "
+            "'dreams': n.dreams.count(), 'events': "
+            "[(e.event, e.token, e.at.timestamp()) for e in n.events.all()]} "
             "for n in Nap.objects.all()]"
         )
 
@@ -164,27 +156,14 @@ class Storm:
         """Give the seconds from a worker's death to the moment its job was taken back.
 
         Those that an outage of the database falls into are left out: nobody can take back then.
-        Where the only worker was killed, the time counts from when the next one was ready.
         """
         found = []
-        ready = sorted(self._ready())
-        for killed in self.left_alone:
-            came = next((at for at in ready if at > killed), killed)
-            for pid, died in self.deaths.items():
-                if abs(died - killed) < 1.0:
-                    self.deaths[pid] = came
         for nap in self.record():
-            for event, worker, at in nap["events"]:
-                died = self.deaths.get(int(worker.rsplit(":", 1)[1])) if ":" in worker else None
+            for event, token, at in nap["events"]:
+                died = self.struck.get((nap["id"], token))
                 if died and event in ("reclaimed", "lost") and not self._was_out(died, at):
                     found.append(at - died)
         return found
-
-    def _ready(self) -> list[float]:
-        """Read from the log when workers were ready."""
-        lines = self.site.log.read_text(errors="replace").splitlines()
-        times = (line.split()[0] for line in lines if "@test ready." in line)
-        return [datetime.fromisoformat(time).timestamp() for time in times]
 
     def _was_out(self, since: float, until: float) -> bool:
         return any(since - LEASE < outage < until for outage in self.outages)

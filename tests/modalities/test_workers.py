@@ -12,11 +12,13 @@ import pytest
 
 from tests.sites import Site, site, wait
 
+LEASE = 3.0
+
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder: Path = tmp_path_factory.mktemp("site")
-    with site(folder, PWM_LEASE_SECONDS="3") as made:
+    with site(folder, PWM_LEASE_SECONDS=str(LEASE)) as made:
         made.prepare()
         yield made
 
@@ -88,6 +90,16 @@ def test_frozen_worker_loses_its_job_and_does_not_finish_it(embedded: Site):
     frozen.signal(signal.SIGCONT)
     time.sleep(2)
     assert embedded.do("list(nap.dreams.values_list('token', flat=True))") == [2]
+    clean(embedded)
+
+
+def test_web_server_takes_back_a_job_when_no_worker_is_left(embedded: Site):
+    buy(embedded, 600.0)
+    worker = embedded.worker()
+    wait(lambda: percent(embedded) > 0)
+    with embedded.web():
+        worker.kill()
+        wait(lambda: state(embedded) == "queued", seconds=2 * LEASE)
     clean(embedded)
 
 

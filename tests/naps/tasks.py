@@ -27,7 +27,8 @@ def dream(nap: Nap, report: Report) -> Callable[[], None]:
     a = rng.standard_normal((64, 64))
     begun = time.monotonic()
     while (done := (time.monotonic() - begun) / nap.seconds) < 1:
-        a = a @ a / np.linalg.norm(a)
+        a = a @ a
+        a /= np.linalg.norm(a)
         report("dreaming", done)
         time.sleep(0.01)
     value = float(np.abs(a).sum())

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.sites import children_of
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 90.0
 
@@ -28,11 +30,8 @@ def eventually(fact: Callable[[], bool], what: str) -> None:
 
 def descendants(pid: int) -> set[int]:
     """Find the processes that ``pid`` started, and those that they started."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return set()
-    return {int(child) for child in children}.union(*(descendants(int(c)) for c in children))
+    children = children_of(pid)
+    return set(children).union(*map(descendants, children))
 
 
 def command_of(pid: int) -> str:
@@ -71,13 +70,8 @@ class Site:
             return False
 
     def worker(self) -> int:
-        (worker,) = (
-            int(pid)
-            for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-            .read_text()
-            .split()
-            if "celery" in command_of(int(pid))
-        )
+        children = children_of(self.process.pid)
+        (worker,) = (pid for pid in children if "celery" in command_of(pid))
         return worker
 
 
