@@ -45,6 +45,25 @@ def test_the_image_holds_every_package_of_the_site() -> None:
     assert {"pwmsite", "modalities", "leaderboards", "gallery", "templates", "static"} <= copied
 
 
+def test_one_service_builds_the_image_that_nobody_looks_for_elsewhere() -> None:
+    ours = {name: s for name, s in compose()["services"].items() if s["image"] == "pwm"}
+    assert [name for name, service in ours.items() if "build" in service] == ["prepare"]
+    assert all(service["pull_policy"] == "never" for service in ours.values())
+
+
+def test_the_image_can_dump_the_database_of_compose() -> None:
+    client = re.search(r"postgresql-client-(\d+)", (ROOT / "Containerfile").read_text())
+    assert client
+    assert compose()["services"]["database"]["image"] == f"postgres:{client[1]}"
+
+
+def test_only_who_scores_sees_the_truth() -> None:
+    mounted = {
+        name for name, s in compose()["services"].items() if "truth" in str(s.get("volumes"))
+    }
+    assert mounted == {"prepare", "worker"}
+
+
 def test_servers_get_the_versions_that_were_tested() -> None:
     def pins(lock: str) -> set[str]:
         return set(re.findall(r"^[a-z][\w.-]*==\S+", (ROOT / lock).read_text(), re.MULTILINE))
