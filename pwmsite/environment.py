@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 WEAKEST_KEY = 50  # characters; what Django's own check (security.W009) asks for
 DISTINCT_IN_KEY = 5
 SQLITE_WAIT = 20  # seconds that a writer waits for another one
+BROKER_WAIT = 2.0  # seconds for which a visitor waits for a broker that does not answer
 
 
 def state_folder(path: Path) -> Path:
@@ -106,9 +107,7 @@ def broker(url: str, folder: Path) -> dict[str, Any]:
             f"PWM_BROKER_URL starts with {scheme}:; give filesystem://, redis://host or amqp://host."
         )
     if scheme != "filesystem":
-        # Whoever sends a message has a visitor waiting; the sweeper sends it again.
-        hurry = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
-        return {"url": url, "options": hurry}
+        return {"url": url, "options": _hurry(scheme)}
     messages, control = folder / "messages", folder / "control"
     for path in (messages, control):
         path.mkdir(parents=True, exist_ok=True)
@@ -120,6 +119,17 @@ def broker(url: str, folder: Path) -> dict[str, Any]:
             "control_folder": str(control),
         },
     }
+
+
+def _hurry(scheme: str) -> dict[str, Any]:
+    """Say how soon to give up: whoever sends a message has a visitor waiting, and the sweeper sends
+    it again. A socket left to itself waits for minutes when the broker's machine has gone."""
+    tries = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+    if scheme.startswith("redis"):
+        waits = ("connect_retries_timeout", "socket_connect_timeout", "socket_timeout")
+    else:
+        waits = ("connect_retries_timeout", "connect_timeout", "read_timeout", "write_timeout")
+    return tries | dict.fromkeys(waits, BROKER_WAIT)
 
 
 def cache(url: str) -> dict[str, Any]:

@@ -61,6 +61,12 @@ def postgres_program(name: str) -> str:
     return str(installed[-1]) if installed else needs(name, "postgresql")
 
 
+def rabbitmq_program() -> str:
+    """Return the script that starts RabbitMQ as whoever calls it; the one in PATH wants root."""
+    direct = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+    return str(direct) if direct.exists() else needs("rabbitmq-server")
+
+
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Run PostgreSQL with an empty database ``pwm``; give its URL.

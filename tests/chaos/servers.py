@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis that a test can kill and start again, with what they keep on disk or not."""
+"""Databases and brokers that a test can kill and start again, with what they keep on disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.needs import needs
-from tests.servers import HOST, free_port, postgres_program, wait_for
+from tests.servers import HOST, free_port, postgres_program, rabbitmq_program, wait_for
 
 
 class Server:
@@ -43,6 +43,46 @@ class Redis(Server):
         command = [needs("redis-server"), "--port", str(port), "--bind", HOST, "--save", ""]
         super().__init__([*command, "--dir", str(folder)], port)
         self.url = f"redis://{HOST}:{port}/0"
+
+
+class RabbitMQ(Server):
+    """A broker that keeps its queues on disk, and waits 1 s for an answer where others wait 30 min.
+
+    Nodes find each other through a process ``epmd``, which the first one of a machine would leave
+    behind: this node has one of its own.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        port, self.epmd_port = free_port(), free_port()
+        settings = {
+            "NODENAME": "pwm@localhost",
+            "NODE_IP_ADDRESS": HOST,
+            "NODE_PORT": str(port),
+            "DIST_PORT": str(free_port()),
+            "MNESIA_BASE": str(folder / "data"),
+            "LOG_BASE": str(folder / "log"),
+            "ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "CONF_ENV_FILE": os.devnull,
+            "SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} "
+            "-rabbit consumer_timeout 1000 -rabbit channel_tick_interval 200",
+            # Its script then becomes the node; else a kill would reach the script alone.
+            "ALLOW_INPUT": "1",
+        }
+        env = {f"RABBITMQ_{name}": value for name, value in settings.items()}
+        env |= {"ERL_EPMD_ADDRESS": HOST, "ERL_EPMD_PORT": str(self.epmd_port)}
+        env |= {"HOME": str(folder), "LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
+        super().__init__([rabbitmq_program(), "-noinput"], port, cwd=folder, env=env)
+        self.url = f"amqp://guest:guest@{HOST}:{port}"
+
+    def start(self) -> None:
+        epmd = [needs("epmd", "rabbitmq-server"), "-address", HOST]
+        self.epmd = Server(epmd, self.epmd_port, env=self.options["env"])
+        super().start()
+
+    def kill(self) -> None:
+        super().kill()
+        self.epmd.kill()
 
 
 class Postgres(Server):
