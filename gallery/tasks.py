@@ -1,4 +1,4 @@
-"""What the broker's messages ask for; each names a run and nothing else."""
+"""What the broker's messages ask for: each says that a run waits, and which one rang."""
 
 from celery import shared_task
 
@@ -10,5 +10,5 @@ from .reconstruct import compute as compute_run
 
 @shared_task
 def compute(pk: str) -> None:
-    """Compute the run ``pk``, unless somebody does or did."""
+    """Compute the run that has waited longest."""
     work(Run, pk, compute_run)

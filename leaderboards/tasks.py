@@ -1,4 +1,4 @@
-"""What the broker's messages ask for; each names a job and nothing else."""
+"""What the broker's messages ask for: each says that a job waits, and which one rang."""
 
 from celery import shared_task
 
@@ -10,11 +10,11 @@ from .submission import Evaluation, Submission
 
 @shared_task
 def score_submission(pk: str) -> None:
-    """Read and score the submission ``pk``, unless somebody does or did."""
+    """Read and score the submission that has waited longest."""
     work(Submission, pk, receive.compute)
 
 
 @shared_task
 def evaluate_baseline(pk: str) -> None:
-    """Run the baseline of evaluation ``pk``, unless somebody does or did."""
+    """Run the baseline that has waited longest."""
     work(Evaluation, pk, evaluate.compute)

@@ -23,6 +23,7 @@ from typing import Any, Self
 from django.db import InterfaceError, OperationalError, connection
 from structlog.contextvars import bound_contextvars
 
+from .job_rules import RING_AT_ONCE
 from .jobs import LEASE, Job, LeaseLost
 from .physics.progress import Cancelled, Report
 
@@ -54,16 +55,33 @@ class JobFailed(Exception):
 
 
 def work(kind: type[Job], pk: uuid.UUID | str, compute: Compute) -> None:
-    """Do the job of a message, unless another worker has it: messages come late, twice or never.
+    """Do the job that has waited longest, because the message of job ``pk`` says that one waits.
+
+    Messages come late, twice, out of order or never: that there is work is all they can say. A job
+    whose worker died is the oldest, and so the next.
+    """
+    job = claim_next(kind)
+    if job is None:
+        log.info("No job waits; the message of job %s came late or twice.", pk)
+    else:
+        do(job, compute)
+
+
+def claim_next(kind: type[Job]) -> Any:
+    """Claim the first job of the queue that no other worker takes before; None if none waits."""
+    for job in kind._default_manager.queued().in_queue_order()[:RING_AT_ONCE]:
+        if job.claim(worker_name()):
+            return job
+    return None
+
+
+def do(job: Job, compute: Compute) -> None:
+    """Compute a claimed job and end it.
 
     ``compute(job, report)`` returns a function that writes the result rows; it is called inside the
     transaction that ends the job, and only while the job still belongs to this worker.
     """
-    job = kind._base_manager.filter(pk=pk).first()
-    if job is None or not job.claim(worker_name()):
-        log.info("Nothing to do for the message of job %s.", pk)
-        return
-    with bound_contextvars(job=str(pk), token=job.token):
+    with bound_contextvars(job=str(job.pk), token=job.token):
         try:
             _hold(job, compute)
         except LeaseLost as lost:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from leaderboards.submission import Evaluation, Quota, Submission
 from modalities import datasets, physics
 from modalities.jobs import State
 from modalities.models import Modality
+from modalities.work import do
 from tests.factories import make_method, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,9 +42,7 @@ def stem(state, settings):
     }
     sync_everything()
     modality = Modality.objects.get(key="stem")
-    for tier in physics.TIERS:
-        if not datasets.is_built(modality.spec, tier):
-            datasets.build(modality.spec, tier)
+    call_command("build_datasets", "stem", stdout=io.StringIO())
     return modality
 
 
@@ -178,7 +178,8 @@ def test_submitting_the_public_truth_does_not_help_on_dev(stem, tmp_path):
 
 
 def run(evaluation: Evaluation) -> Evaluation:
-    tasks.evaluate_baseline(str(evaluation.pk))
+    evaluation.claim("test")
+    do(evaluation, evaluate.compute)
     evaluation.refresh_from_db()
     assert evaluation.state == State.SUCCEEDED, evaluation.error_message
     return evaluation
@@ -205,7 +206,8 @@ def test_baselines_fill_the_boards_and_are_never_mixed_with_references(stem):
 def test_an_evaluation_of_other_code_says_so_and_writes_nothing(stem):
     queued = evaluate.queue_missing(stem)[0]
     Evaluation.objects.filter(pk=queued.pk).update(inputs="0" * 64)
-    tasks.evaluate_baseline(str(queued.pk))
+    queued.claim("test")
+    do(queued, evaluate.compute)
     queued.refresh_from_db()
     assert (queued.state, queued.error_code) == (State.FAILED, "outdated")
     assert not Entry.objects.measured().exists()
