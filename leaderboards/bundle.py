@@ -119,7 +119,7 @@ def _tier_row(
         **(means if is_open else {name: round(value, 3) for name, value in means.items()}),
         "metrics_version": job.result["metrics_version"],
         "corrected_spec": job.corrected_spec if is_open and not is_standard else [],
-        "data_version": "gallery" if is_standard else datasets.version_of(spec, tier),
+        "data_version": "gallery" if is_standard else job.modality.datasets.get(tier=tier).version,
         "seed": 0 if is_standard else datasets.draw(spec, tier).seed if tier == "public" else None,
         "job": str(job.pk),
     }

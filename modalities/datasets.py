@@ -27,6 +27,7 @@ from typing import Any
 import h5py
 import numpy as np
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files import File
 from django.core.files.storage import default_storage
 
@@ -103,7 +104,14 @@ def draw(spec: Spec, tier: str) -> Draw:
 
 
 def _key(tier: str) -> bytes:
-    return b"pwm public" if tier == "public" else settings.DATA_KEY.encode()
+    if tier == "public":
+        return b"pwm public"
+    if not settings.DATA_KEY:
+        raise ImproperlyConfigured(
+            f"PWM_DATA_KEY is not set here, and the {tier} tier follows from it. Workers that "
+            "score and build_datasets must have it, all with the same value; web servers need not."
+        )
+    return settings.DATA_KEY.encode()
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:

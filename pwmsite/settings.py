@@ -26,8 +26,11 @@ _state = BASE_DIR / "var" / ("tests" if "PYTEST_VERSION" in os.environ else "")
 VAR_DIR = environment.state_folder(Path(env("PWM_VAR", default=str(_state))).resolve())
 
 SECRET_KEY = environment.key("PWM_SECRET_KEY", VAR_DIR / "secret_key", required=PRODUCTION)
-# The scenes, noise and true parameters of the dev and hidden tiers follow from this one.
-DATA_KEY = environment.key("PWM_DATA_KEY", VAR_DIR / "data_key", required=PRODUCTION)
+# The scenes, noise and true parameters of the dev and hidden tiers follow from this one: in
+# production, only the machines that make those data and score them are given it.
+DATA_KEY = ""
+if env("PWM_DATA_KEY", default="") or not PRODUCTION:
+    DATA_KEY = environment.key("PWM_DATA_KEY", VAR_DIR / "data_key", required=False)
 
 # ---------------------------------------------------------------- where it answers
 ALLOWED_HOSTS = env.list("PWM_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])

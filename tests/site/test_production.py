@@ -99,7 +99,8 @@ def deployment(
         assert "Password:" in site.manage("prepare")
         options = {"cwd": ROOT, "env": site.environment, "stderr": subprocess.DEVNULL}
         web = [sys.executable, "-m", "gunicorn", "-c", "pwmsite/server.py"]
-        running.enter_context(servers.started(web, port, **options))
+        blind = {k: v for k, v in site.environment.items() if k != "PWM_DATA_KEY"}
+        running.enter_context(servers.started(web, port, **options | {"env": blind}))
         worker = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "pwmsite", "worker", "--queues", "gallery"],
             stdout=subprocess.DEVNULL,

@@ -38,13 +38,25 @@ def test_check_deploy_is_clean_in_production(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("missing", ["PWM_SECRET_KEY", "PWM_DATA_KEY", "PWM_ALLOWED_HOSTS"])
+@pytest.mark.parametrize("missing", ["PWM_SECRET_KEY", "PWM_ALLOWED_HOSTS"])
 def test_production_asks_for_what_is_missing_in_one_sentence(tmp_path: Path, missing: str) -> None:
     given = {name: value for name, value in PRODUCTION.items() if name != missing}
     done = manage("check", var=tmp_path, **given)
     assert done.returncode == 1
     assert done.stderr.startswith(f"manage.py: {missing} is not set")
     assert "Traceback" not in done.stderr
+
+
+def test_a_machine_without_the_data_key_says_so_when_it_is_to_make_data(tmp_path: Path) -> None:
+    given = {name: value for name, value in PRODUCTION.items() if name != "PWM_DATA_KEY"}
+    asked = "from modalities import datasets, physics; datasets.draw(physics.load('stem'), given)"
+    for tier, told in (("public", ""), ("dev", "PWM_DATA_KEY is not set here")):
+        done = manage(
+            "shell", "--no-imports", "-c", f"given = {tier!r}; {asked}", var=tmp_path, **given
+        )
+        assert told in done.stderr
+        assert (done.returncode == 0) == (not told)
+    assert not (tmp_path / "data_key").exists()
 
 
 @pytest.mark.parametrize(
