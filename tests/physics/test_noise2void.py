@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modalities import physics
+from modalities.physics.methods import noise2void
 from modalities.physics.methods.noise2void import HIDDEN, NEIGHBOURS, MissingPackage, hide
 from modalities.physics.methods.noise2void import noise2void as denoise
 
@@ -43,6 +44,15 @@ if HAS_TORCH:
 
         with pytest.raises(physics.Cancelled):
             denoise(np.random.default_rng(1).random((1, 64, 64)), stop)
+
+    def test_network_removes_most_of_the_noise_and_repeats_to_the_bit(monkeypatch):
+        monkeypatch.setattr(noise2void, "STEPS", 80)
+        y, x = np.mgrid[:96, :96] / 10
+        clean = 5 + 3 * np.sin(x) * np.cos(0.7 * y)
+        noisy = clean + np.random.default_rng(2).standard_normal(clean.shape)
+        first, again = (denoise(noisy[None])[0] for _ in range(2))
+        assert np.sqrt(np.mean((first - clean) ** 2)) < 0.5
+        assert np.array_equal(first, again)
 
 else:
 
