@@ -13,7 +13,7 @@ from django.db import models, transaction
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
-from .curation import AppendOnly
+from modalities.append_only import AppendOnly, AppendOnlyQuerySet
 
 PRICE_OF_A_HIDDEN_RUN = 10
 
@@ -44,10 +44,13 @@ class CreditAccountQuerySet(models.QuerySet["CreditAccount"]):
 
 
 class CreditAccount(models.Model):
-    """How many credits a person has. Only the methods here move it."""
+    """How many credits a person has. Only the methods here move it.
+
+    It outlives the person's own account, because its ledger is history.
+    """
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.CASCADE, related_name="credit_account"
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="credit_account"
     )
     balance = models.PositiveIntegerField(default=0, editable=False)
 
@@ -63,7 +66,7 @@ class CreditAccount(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.user}: {self.balance} credits"
+        return f"{self.user or 'somebody who has gone'}: {self.balance} credits"
 
     def grant(self, amount: int, reason: str, by: Any = None) -> None:
         """Give credits; ``by`` is the curator, or None for the site itself."""
@@ -109,19 +112,28 @@ class CreditAccount(models.Model):
 class CreditChange(AppendOnly):
     """One line of the ledger; amount is negative when credits were spent."""
 
-    account = models.ForeignKey(CreditAccount, models.CASCADE, related_name="changes")
+    account = models.ForeignKey(CreditAccount, models.PROTECT, related_name="changes")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     amount = models.IntegerField()
     subject = models.CharField(max_length=80, blank=True)
     reason = models.TextField()
     by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
     )
     at = models.DateTimeField(db_default=Now(), editable=False)
 
-    class Meta:
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta(AppendOnly.Meta):
+        abstract = False
         ordering = ("-pk",)
         constraints = (
+            *AppendOnly.Meta.constraints,
             models.UniqueConstraint(
                 fields=["account", "kind", "subject"],
                 condition=~Q(subject=""),

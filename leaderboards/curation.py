@@ -15,6 +15,9 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from modalities.append_only import AppendOnly
 
 from .vocabulary import Checkpoint, Trust
 
@@ -38,19 +41,22 @@ class Evidence:
     second_score: float
 
 
-class AppendOnly(models.Model):
-    """History: rows are added, never changed."""
+class History(HistoricalRecords):
+    """Every version of a row, with who made it, for good.
 
-    class Meta:
-        abstract = True
+    When a person's account goes, their number stays: history says no less than it did.
+    """
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError("History cannot be changed.")
-        super().save(*args, **kwargs)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(bases=[AppendOnly], user_db_constraint=False, **options)
 
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("History cannot be deleted.")
+    def get_meta_options(self, model: Any) -> dict[str, Any]:
+        return super().get_meta_options(model) | {"constraints": AppendOnly.Meta.constraints}
+
+    def get_extra_fields(self, model: Any, fields: Any) -> dict[str, Any]:
+        extra: dict[str, Any] = super().get_extra_fields(model, fields)
+        extra["history_user"].remote_field.on_delete = models.DO_NOTHING
+        return extra
 
 
 _CERTIFICATE = (

@@ -68,7 +68,7 @@ def _history(entry: Entry) -> list[dict[str, Any]]:
         rows.append(
             {
                 "at": record.history_date,
-                "by": record.history_user.get_username() if record.history_user else "the site",
+                "by": _who(record),
                 "kind": record.get_history_type_display(),
                 "reason": record.history_change_reason or "",
                 "trust": record.get_trust_display(),
@@ -77,6 +77,13 @@ def _history(entry: Entry) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _who(record: Any) -> str:
+    """Name whoever made a version; of an account that was deleted only the number is left."""
+    if record.history_user:
+        return str(record.history_user.get_username())
+    return "a closed account" if record.history_user_id else "the site"
 
 
 def _text(value: float | None, digits: int) -> str:

@@ -15,11 +15,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
-from simple_history.models import HistoricalRecords
 
 from modalities.models import Modality
 
-from .curation import CERTIFICATE_RULES, AppendOnly, Curated
+from .curation import CERTIFICATE_RULES, Curated, History
 from .vocabulary import (
     Board,
     Checkpoint,
@@ -105,7 +104,7 @@ class Method(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = MethodQuerySet.as_manager()
-    history = HistoricalRecords(bases=[AppendOnly])
+    history = History()
 
     class Meta:
         ordering = ("name", "slug")
@@ -199,9 +198,7 @@ class Entry(Curated):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = EntryQuerySet.as_manager()
-    history = HistoricalRecords(
-        bases=[AppendOnly], history_change_reason_field=models.TextField(null=True)
-    )
+    history = History(history_change_reason_field=models.TextField(null=True))
 
     class Meta:
         ordering = ("modality", "board", "origin", "-score")
@@ -273,7 +270,7 @@ class TierScore(models.Model):
     peak_memory_mb = models.FloatField(null=True, blank=True)
     scored_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    history = HistoricalRecords(bases=[AppendOnly], excluded_fields=["scenes"])
+    history = History(excluded_fields=["scenes"])
 
     class Meta:
         ordering = ("entry", "pk")

@@ -23,6 +23,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from . import mail
+from .append_only import AppendOnly, AppendOnlyQuerySet
 from .job_rules import (
     CONSTRAINTS,
     ENDED,
@@ -324,17 +325,7 @@ def _given_up() -> dict[str, Any]:
     return {"state": State.FAILED, "error_code": "lost", "error_message": message, **_ended()}
 
 
-class EventQuerySet(models.QuerySet):
-    """Events are read and added; nothing else."""
-
-    def update(self, **kwargs: Any) -> int:
-        raise TypeError("An event is history: it cannot be changed.")
-
-    def delete(self) -> Any:
-        raise TypeError("An event is history: it cannot be deleted.")
-
-
-class JobEvent(models.Model):
+class JobEvent(AppendOnly):
     """One move of one job, written in its transaction. Rows are added, never changed.
 
     A subclass adds ``job``, a foreign key to its kind of job with ``related_name="events"``.
@@ -346,19 +337,11 @@ class JobEvent(models.Model):
     worker = models.CharField("by", max_length=200, blank=True)
     detail = models.TextField(blank=True)
 
-    objects = EventQuerySet.as_manager()
+    objects = AppendOnlyQuerySet.as_manager()
 
-    class Meta:
+    class Meta(AppendOnly.Meta):
         abstract = True
         ordering = ("id",)
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.event}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError("An event is history: it cannot be changed.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("An event is history: it cannot be deleted.")

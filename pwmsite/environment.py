@@ -84,10 +84,12 @@ def database(url: str) -> dict[str, Any]:
         settings["CONN_MAX_AGE"] = None
         # IMMEDIATE: a transaction that reads first and writes later takes the write lock at its
         # start and waits for it; SQLite would otherwise refuse it at once, without waiting.
+        # recursive_triggers: REPLACE deletes a row, and the guards of history are to see that.
         settings["OPTIONS"] = {
             "timeout": SQLITE_WAIT,
             "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA foreign_keys=ON; "
+            "PRAGMA recursive_triggers=ON;",
         }
     elif settings["ENGINE"] == "django.db.backends.postgresql":
         settings.update(CONN_MAX_AGE=600, CONN_HEALTH_CHECKS=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from . import servers
+from . import emptying, servers
 
 # Playwright keeps an event loop in this thread for the rest of the session, and Django would refuse
 # the database to every test that comes after one with a browser.
@@ -25,6 +25,12 @@ def rng() -> np.random.Generator:
 def quick_passwords(settings: Any) -> None:
     """Hash passwords in no time: the real hash takes half a second, and no test is about it."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def history_goes_between_tests() -> Iterator[None]:
+    with emptying.without_triggers():
+        yield
 
 
 @pytest.fixture(scope="session")

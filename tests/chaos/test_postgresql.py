@@ -9,6 +9,7 @@ import sys
 from tests.sites import ROOT
 
 AGAIN = (
+    "tests/modalities/test_append_only.py",
     "tests/modalities/test_jobs.py",
     "tests/modalities/test_jobs_machine.py",
     "tests/gallery/test_pages.py",

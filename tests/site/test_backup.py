@@ -10,11 +10,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT_USERS = "from django.contrib.auth.models import User; print(User.objects.count())"
+REWRITE = "from leaderboards.models import CreditChange as C; C._base_manager.update(amount=999)"
 FILL = """
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
-User.objects.create_user("ann")
+from leaderboards.models import CreditAccount
+CreditAccount.objects.of(User.objects.create_user("ann"))
 storages["default"].save("runs/1/truth.webp", ContentFile(b"picture"))
 """
 
@@ -61,6 +63,7 @@ def test_a_site_comes_back_elsewhere_with_rows_files_and_keys(
     done = elsewhere.manage("restore", str(backup))
     assert done.returncode == 0, done.stderr
     assert elsewhere.shell(COUNT_USERS) == "1"
+    assert "History cannot be changed" in elsewhere.manage("shell", "-c", REWRITE).stderr
     assert (tmp_path / "media/runs/1/truth.webp").read_bytes() == b"picture"
     for key in ("secret_key", "data_key"):
         assert (tmp_path / key).read_text() == (site.var / key).read_text()
@@ -115,5 +118,6 @@ def test_postgresql_is_dumped_and_loaded_by_its_own_programs(
     done = site.manage("restore", "--replace", str(path))
     assert done.returncode == 0, done.stderr
     assert site.shell(COUNT_USERS) == "1"
+    assert "History cannot be changed" in site.manage("shell", "-c", REWRITE).stderr
     refused = Place(tmp_path / "other").manage("restore", str(path))
     assert "is of a postgresql database" in refused.stderr

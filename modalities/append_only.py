@@ -1,0 +1,97 @@
+"""History: rows that are added and never changed. The database itself refuses the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.backends.ddl_references import Statement, Table
+from django.db.utils import DEFAULT_DB_ALIAS
+
+# The triggers name no column, so that later migrations may change the table as they like.
+_SQLITE = """
+CREATE TRIGGER %(name)s BEFORE {event} ON %(table)s BEGIN SELECT RAISE(ABORT, %(message)s); END
+"""
+_POSTGRESQL = """
+CREATE OR REPLACE FUNCTION %(name)s() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING MESSAGE = %(message)s, ERRCODE = 'restrict_violation'; END $$;
+CREATE TRIGGER append_only_rows BEFORE UPDATE OR DELETE ON %(table)s
+    FOR EACH ROW EXECUTE FUNCTION %(name)s();
+CREATE TRIGGER append_only_table BEFORE TRUNCATE ON %(table)s
+    FOR EACH STATEMENT EXECUTE FUNCTION %(name)s()
+"""
+
+
+class NeverChanged(models.BaseConstraint):
+    """Refuse to change or delete a row, whoever asks: Django, another program, or somebody by hand.
+
+    It holds without exception, so a row of history hangs on nothing that may go: its foreign keys
+    are PROTECT, or DO_NOTHING without a constraint, and then keep the number of what has gone.
+    """
+
+    default_violation_error_message = "History cannot be changed or deleted."
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> str:
+        """Add nothing to CREATE TABLE; the triggers follow once the table has its final name."""
+        schema_editor.deferred_sql += self._triggers(model, schema_editor)
+        return ""
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        """Guard a table that is there. PostgreSQL's alone: Django has SQLite remake the table."""
+        return self._triggers(model, schema_editor)[0]
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> Any:
+        """Take the function away, and with it its triggers."""
+        return self._statement("DROP FUNCTION %(name)s() CASCADE", model, schema_editor)
+
+    def validate(
+        self, model: Any, instance: Any, exclude: Any = None, using: str = DEFAULT_DB_ALIAS
+    ) -> None:
+        if not instance._state.adding:
+            raise ValidationError(self.get_violation_error_message())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NeverChanged) and self.deconstruct() == other.deconstruct()
+
+    def _triggers(self, model: Any, editor: Any) -> list[Statement]:
+        if editor.connection.vendor == "postgresql":
+            return [self._statement(_POSTGRESQL, model, editor)]
+        return [
+            self._statement(_SQLITE.format(event=event), model, editor, f"_{event.lower()}")
+            for event in ("UPDATE", "DELETE")
+        ]
+
+    def _statement(self, template: str, model: Any, editor: Any, suffix: str = "") -> Statement:
+        return Statement(
+            template.strip(),
+            name=editor.quote_name(self.name + suffix),
+            table=Table(model._meta.db_table, editor.quote_name),
+            message=editor.quote_value(self.get_violation_error_message()),
+        )
+
+
+class AppendOnlyQuerySet(models.QuerySet):
+    """History is read and added; nothing else."""
+
+    def update(self, **kwargs: Any) -> int:
+        raise TypeError("History cannot be changed.")
+
+    def delete(self) -> Any:
+        raise TypeError("History cannot be deleted.")
+
+
+class AppendOnly(models.Model):
+    """A row of history. Python refuses what the database would, and says where."""
+
+    class Meta:
+        abstract = True
+        constraints = (NeverChanged(name="%(app_label)s_%(class)s_append_only"),)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("History cannot be changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("History cannot be deleted.")
