@@ -147,7 +147,7 @@ TOML, MD = f"{KEY}.toml", f"{KEY}.md"
         (TOML, 'model = "parallel"', 'model = "fan"', r"chain\[2\]"),
         (TOML, "scattering = 0.1", "scatter = 0.1", r"chain\[2\]\.args\.scatter"),
         (TOML, 'phantom = "vesicles"', 'phantom = "bubbles"', r"scene\[3\]\.phantom: 'bubbles'"),
-        (TOML, 'method = "sirt"', 'method = "magic"', r"gallery\.method: 'magic'"),
+        (TOML, 'method = "cs"', 'method = "magic"', r"gallery\.method: 'magic'"),
         (TOML, "psnr = 15.146", 'psnr = "15.1', r"electron_tomography\.toml"),
         (TOML, "ssim = 0.141", "ssim = 1.141", r"source_gallery\.mean\.I\.ssim: expected a finite"),
         (MD, "## Principle", "## Principles", r"line \d+: expected '## Principle'"),
