@@ -44,7 +44,6 @@ class Storm:
     seed: int = 0
     struck: dict[tuple[str, int], float] = field(default_factory=dict)
     happened: list[str] = field(default_factory=list)
-    outages: list[float] = field(default_factory=list)
     bought: int = 0
     total: int = 1
 
@@ -87,9 +86,7 @@ class Storm:
         victim = chance.choice(busy)
         worker = next(w for w in self.site.workers if victim in w.children())
         if fault in self.accidents:
-            self.outages.append(time.time())
             self.accidents[fault]()
-            self.outages.append(time.time())
         elif fault == "kill a worker":
             self._mourn(worker.children())
             worker.kill()
@@ -153,17 +150,10 @@ class Storm:
         )
 
     def waits(self) -> list[float]:
-        """Give the seconds from a worker's death to the moment its job was taken back.
-
-        Those that an outage of the database falls into are left out: nobody can take back then.
-        """
-        found = []
-        for nap in self.record():
-            for event, token, at in nap["events"]:
-                died = self.struck.get((nap["id"], token))
-                if died and event in ("reclaimed", "lost") and not self._was_out(died, at):
-                    found.append(at - died)
-        return found
-
-    def _was_out(self, since: float, until: float) -> bool:
-        return any(since - LEASE < outage < until for outage in self.outages)
+        """Give the seconds from a worker's death to the moment its job was taken back."""
+        return [
+            at - self.struck[nap["id"], token]
+            for nap in self.record()
+            for event, token, at in nap["events"]
+            if event in ("reclaimed", "lost") and (nap["id"], token) in self.struck
+        ]
