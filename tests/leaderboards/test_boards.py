@@ -15,6 +15,7 @@ from leaderboards.models import (
     TierScore,
     Trust,
 )
+from leaderboards.record import refresh
 from modalities.models import Modality
 from tests.factories import make_entry, make_method, make_modality, make_user
 
@@ -207,3 +208,12 @@ def test_boards_cost_the_same_number_of_queries_at_any_length(
             assert boards.challenge(stem)[0].rank == 1
         with django_assert_num_queries(3):
             boards.of_method(method)
+
+
+def test_entry_above_the_oracle_is_marked_unless_luck_explains_it(stem: Modality) -> None:
+    make_entry(stem, name="oracle", reference=Reference.ORACLE, tiers={"public": (0.8, 32.0, 0.9)})
+    for name, score in (("below", 0.79), ("lucky", 0.8004), ("knows more", 0.8006)):
+        make_entry(stem, name=name, tiers=tiers(score, 0.5, 0.5))
+    refresh(stem, Board.CHALLENGE)
+    marked = {row.name for row in boards.challenge(stem) if row.is_above_oracle}
+    assert marked == {"knows more"}
