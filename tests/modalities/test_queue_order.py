@@ -9,8 +9,10 @@ from django.db.models.functions import Now
 
 from gallery.models import Run
 from modalities.forecast import place_in_queue
+from modalities.models import Modality
 from modalities.sweeper import sweep
 from modalities.work import claim_next
+from tests.factories import make_modality
 from tests.gallery.rows import make_run
 
 pytestmark = pytest.mark.django_db
@@ -41,3 +43,9 @@ def test_a_job_that_another_worker_takes_meanwhile_is_passed_over(monkeypatch):
 
     monkeypatch.setattr(Run, "claim", slow)
     assert claim_next(Run) == second
+
+
+def test_modalities_with_small_objects_fill_in_first():
+    for key in ("electron_tomography", "stem"):
+        make_modality(key)
+    assert [m.key for m in Modality.objects.quickest_first()] == ["stem", "electron_tomography"]

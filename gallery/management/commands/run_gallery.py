@@ -32,7 +32,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{modality.key}: queued run {run.pk}.")
 
     def chosen(self, keys: list[str]) -> list[Modality]:
-        listed = list(Modality.objects.listed())
+        listed = Modality.objects.listed().quickest_first()
         known = {modality.key for modality in listed}
         if unknown := sorted(set(keys) - known):
             raise CommandError(

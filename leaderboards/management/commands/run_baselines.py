@@ -23,6 +23,6 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no modality {', '.join(sorted(unknown))}; run sync_catalogue first."
             )
-        for modality in found.filter(key__in=keys) if keys else found:
+        for modality in (found.filter(key__in=keys) if keys else found).quickest_first():
             queued = evaluate.queue_missing(modality)
             self.stdout.write(f"{modality.key}: {len(queued)} baselines queued.")

@@ -27,7 +27,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"There is no modality {', '.join(sorted(unknown))}; run sync_catalogue first."
             )
-        for modality in found.filter(key__in=keys) if keys else found:
+        for modality in (found.filter(key__in=keys) if keys else found).quickest_first():
             for tier in physics.TIERS:
                 self.stdout.write(build(modality, tier, force))
 
