@@ -19,8 +19,8 @@ from modalities.physics.scenarios import Outcome
 from . import images, snapshot
 from .models import Run, SceneResult
 
-# Calibration takes most of the time where a modality has one.
-CALIBRATION_SHARE = 0.6
+# What calibration takes of the time, about, where a modality has one.
+CALIBRATION_SHARE = 0.4
 
 
 @dataclass
