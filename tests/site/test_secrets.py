@@ -33,6 +33,7 @@ SECRET = ("dev", "hidden")
 LINK = re.compile(r"(?:href|src|action|hx-get|data-[\w-]+)=\"(/[^\"#]*)|\"(/[a-z][^\"\s<>]*)\"")
 # What ends a session or changes rows, and pages of Django's own that hold no data of ours.
 LEAVE = re.compile(r"/logout/|/admin/jsi18n|/password/|/autocomplete/|/delete/|/o/")
+NUMBER = re.compile(rb"\d+\.\d+")
 MOST = 400
 
 
@@ -51,13 +52,15 @@ class Secrets:
 
     def __init__(self, modality) -> None:
         self.needles: dict[bytes, str] = {}
+        self.numbers: dict[bytes, str] = {}
         self.arrays = []
         for tier in SECRET:
             truth = datasets.load_truth(modality.spec, tier)
             for name, value in truth.mismatch.items():
-                for text in (repr(value), f"{value:.5f}", f"{value:+.4f}", f"{value:.4g}"):
-                    if len(text.strip("-+0.")) >= 4:
-                        self.needles[text.strip("-+").encode()] = f"{tier} {name}"
+                single = repr(float(np.float32(value)))
+                for text in (repr(value), single, f"{value:.5f}", f"{value:.4f}", f"{value:.4g}"):
+                    if len(text.strip("-0.")) >= 4:
+                        self.numbers[text.strip("-").encode()] = f"{tier} {name}"
             for i, x in enumerate(truth.x):
                 self._add_object(f"{tier} object {i}", x)
             for path in Path(site_settings.TRUTH_DIR).rglob(f"*-{tier}-*.h5"):
@@ -77,6 +80,10 @@ class Secrets:
     def told_by(self, content: bytes) -> list[str]:
         """List what ``content`` gives away; look into HDF5 files and NumPy archives too."""
         told = [what for needle, what in self.needles.items() if needle in content]
+        # Whole numbers only: a measured 0.12794… begins like a truth of 0.1279 and tells nothing.
+        told += {
+            self.numbers[number] for number in NUMBER.findall(content) if number in self.numbers
+        }
         if content.startswith(b"\x89HDF"):
             told += self._in_arrays(_datasets(content))
         return told
@@ -159,7 +166,8 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
 
     assert not any(job.corrected_spec for job in Evaluation.objects.filter(variant="oracle"))
     secrets = Secrets(stem)
-    assert len(secrets.needles) > 40
+    assert len(secrets.needles) > 30
+    assert len(secrets.numbers) > 10
     for who, client in people.items():
         pages = walk(client, start)
         assert len(pages) > 20
