@@ -51,9 +51,9 @@ def start_sweeper(**kwargs: object) -> None:
 
 
 @signals.task_prerun.connect
-def name_job_in_logs(task: Task, args: Sequence[object], **kwargs: object) -> None:
-    """Put the task and its job (the first argument, by convention) on every line that it logs."""
+def name_message_in_logs(task: Task, args: Sequence[object], **kwargs: object) -> None:
+    """Put the task and the job that rang on every line; the job that is done adds its own name."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(task=task.name)
     if args:
-        structlog.contextvars.bind_contextvars(job=str(args[0]))
+        structlog.contextvars.bind_contextvars(rang=str(args[0]))
