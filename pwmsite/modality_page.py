@@ -6,7 +6,7 @@ from typing import Any
 
 from gallery import present
 from leaderboards import panels
-from modalities import diagrams, downloads, physics
+from modalities import diagrams, downloads, figures, physics
 from modalities.models import Modality
 from modalities.physics import Spec
 from modalities.primitives import PRIMITIVES, SYMBOLS, formula
@@ -74,9 +74,10 @@ def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dic
     means = {mean.scenario: mean.score.psnr for mean in gallery.means}
     cost = {"value": "not computed yet", "detail": ""}
     if means and gallery.run:
+        nominal, mismatched = (figures.fixed(means[s], 1) for s in ("I", "II"))
         cost = {
-            "value": f"−{means['I'] - means['II']:.1f} dB",
-            "detail": f"{means['I']:.1f} → {means['II']:.1f}, {gallery.run.method}",
+            "value": figures.decibels(means["II"] - means["I"]),
+            "detail": f"{nominal} → {mismatched}, {gallery.run.method}",
         }
     return [
         {"label": f"Leader, blind challenge{leader.mark}", **leader.as_fact()},
@@ -111,7 +112,7 @@ def _range_rows(spec: Spec) -> list[dict[str, Any]]:
             "name": m.name,
             "unit": m.unit,
             "bounds": [
-                diagrams.signed(bound)
+                figures.shortest(bound)
                 for tier in physics.TIERS
                 for bound in physics.tier_range(spec, m.name, tier)
             ],
@@ -138,8 +139,8 @@ def _model(modality: Modality, spec: Spec) -> dict[str, Any]:
                 "name": m.name,
                 "description": m.description,
                 "acts_on": m.acts_on,
-                "nominal": diagrams.signed(m.nominal),
-                "perturbed": diagrams.signed(m.perturbed),
+                "nominal": figures.shortest(m.nominal),
+                "perturbed": figures.shortest(m.perturbed),
                 "unit": m.unit,
             }
             for m in spec.mismatches
@@ -177,7 +178,10 @@ def _source_gallery(modality: Modality, gallery: present.Board) -> dict[str, Any
                 "values": [
                     text
                     for s in SCENARIOS
-                    for text in (f"{row[s]['psnr']:.2f}", f"{row[s]['ssim']:.3f}")
+                    for text in (
+                        figures.fixed(row[s]["psnr"], 2),
+                        figures.fixed(row[s]["ssim"], 3),
+                    )
                 ],
             }
             for row in rows

@@ -18,7 +18,7 @@ from .build import Forward, forward
 from .calibrate import CALIBRATE, calibrate
 from .catalogue import keys, load, parse
 from .methods import METHODS, Method, reconstruct
-from .metrics import METRICS_VERSION, consistency, psnr, ssim
+from .metrics import consistency, psnr, ssim
 from .noise import measure, noise_of
 from .operator import Adjoint, Array, Chain, Operator, Shape, ShapeError
 from .phantoms import PHANTOMS, scene
@@ -26,6 +26,7 @@ from .primitives import PRIMITIVES
 from .progress import Cancelled, Part, Report, silent
 from .scoring import overall_score, standard_score, tier_score
 from .spec import TIERS, Mismatch, Scene, Spec, SpecError, Step, tier_range
+from .versions import METRICS_VERSION
 
 __all__ = [
     "CALIBRATE",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics.footprint import centres
 from ..operator import Array, Operator, Shape
-from .footprint import centres
 from .resample import shift_matrices
 
 

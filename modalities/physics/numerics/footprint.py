@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
 
-from ..compiled import compiled
 from ..operator import Array
+from .compiled import compiled
 
 TAPS = 3
 # Below this width a box acts as a point: it keeps the closed form free of 0/0.

@@ -1,4 +1,4 @@
-"""Loops that NumPy has no word for, compiled by Numba."""
+"""Loops that NumPy cannot vectorise, compiled by Numba."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Loop = TypeVar("Loop", bound=Callable[..., None])
 def compiled(loop: Loop) -> Loop:
     """Compile ``loop`` when it is first called with arguments of some types.
 
-    That takes a fraction of a second per process; nothing is written beside the source, which may
-    be read-only. Numba itself is loaded then too: whoever only reads a spec never pays for it.
-    Other threads go on while the loop runs.
+    That takes a fraction of a second per process and loads Numba, which code that only reads a
+    spec does not need. Nothing is written beside the source, which may be read-only. Other threads
+    run on during the loop.
     """
 
     @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Fourier tools of the primitives: shifts and filters that are smooth in their arguments.
+"""Fourier tools: shifts and filters that are smooth in their arguments.
 
 A shift by d samples multiplies the spectrum by exp(−2πikd), k in cycles per sample: it
 interpolates, so that a derivative in d exists, where ``np.roll`` would make a staircase. Content
