@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 
 from modalities import physics
 from modalities.diagrams import pretty
-from modalities.forecast import Forecast, forecast
 from modalities.jobs import State
+from modalities.jobs.forecast import Forecast, forecast
 from modalities.models import Modality
 from modalities.physics.scenarios import rho, violations
 
