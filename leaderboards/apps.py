@@ -6,7 +6,7 @@ class LeaderboardsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from modalities import invariants as common
+        from modalities.jobs import invariants as common
 
         from . import invariants
 

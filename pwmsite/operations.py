@@ -24,7 +24,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from modalities.jobs import Job, State
-from modalities.sweeper import kinds
+from modalities.jobs.sweeper import kinds
 from pwmsite.health import CHECKS, outcome
 from pwmsite.models import Worker
 

@@ -25,10 +25,10 @@ from leaderboards.record import record
 from leaderboards.score import SceneScore, TierResult, score_tier, summary
 from leaderboards.submission import Calibration, Evaluation, Variant, keep_arrays
 from modalities import datasets, physics
+from modalities.jobs import JobFailed
 from modalities.models import Modality
 from modalities.physics import Array, Report, Spec
 from modalities.physics.progress import Part
-from modalities.work import JobFailed
 
 SUFFIX = {
     Variant.NOMINAL: "",

@@ -19,9 +19,9 @@ from leaderboards.record import record
 from leaderboards.score import TierResult, score_tier
 from leaderboards.submission import Submission, keep_arrays, load_arrays
 from modalities import datasets
+from modalities.jobs import JobFailed
 from modalities.physics import METRICS_VERSION, Report, Spec, silent
 from modalities.physics.progress import Part
-from modalities.work import JobFailed
 
 
 def expectation(spec: Spec, tier: str) -> Expectation:

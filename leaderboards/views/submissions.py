@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from modalities.forecast import forecast
+from modalities.jobs.forecast import forecast
 from modalities.models import Modality
 
 from . import outcome, upload

@@ -100,8 +100,8 @@ def wall(ask: Callable[[], Any], rounds: int = 7) -> float:
 def queues() -> dict[str, float]:
     """Ask what workers, waiting people and operators ask; milliseconds of waiting."""
     from leaderboards.submission import Submission
-    from modalities.forecast import place_in_queue
-    from modalities.sweeper import sweep
+    from modalities.jobs.forecast import place_in_queue
+    from modalities.jobs.sweeper import sweep
     from pwmsite.operations import queue_of
 
     last = Submission.objects.queued().in_queue_order().last()

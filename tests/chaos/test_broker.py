@@ -30,7 +30,7 @@ def served(tmp_path: Path, broker: Server) -> Iterator[Site]:
     with site(tmp_path, PWM_BROKER_URL=broker.url, PWM_LEASE_SECONDS=LEASE) as made:
         made.prepare()
         made.do("from time import monotonic")
-        made.do("from modalities import invariants")
+        made.do("from modalities.jobs import invariants")
         made.do("from pwmsite.health import check_broker, outcome")
         yield made
 
@@ -73,8 +73,8 @@ def test_broker_that_does_not_answer_keeps_nobody_waiting(served: Site, broker: 
     finally:
         thaw.cancel()
         broker.process.send_signal(signal.SIGCONT)
-    served.do("nap.ring()")
-    assert look(served, "nap", "rings") == [1]
+    served.do("nap.notify()")
+    assert look(served, "nap", "notifications") == [1]
 
 
 @pytest.mark.parametrize("broker", [RabbitMQ], indirect=True)
@@ -82,7 +82,7 @@ def test_jobs_of_every_queue_outlive_rabbitmq_and_worker_and_are_done_once(
     served: Site, broker: Server
 ):
     remaining = served.worker(1, "--queues", "gallery")
-    # The sweeper rings in the gallery's queue, so these two come by their own message or never.
+    # The sweeper notifies the gallery's queue, so these two come by their own message or never.
     killed = served.worker(1, "--queues", "scoring,hidden")
     wait(lambda: served.log.read_text().count("ready.") == 2)
     buy(served, "hidden", 2.0, queue="hidden")

@@ -18,9 +18,8 @@ from leaderboards.catalogue import sync_everything
 from leaderboards.models import Board, Calibration, Entry, Origin, Trust
 from leaderboards.submission import Evaluation, Quota, Submission
 from modalities import datasets, physics
-from modalities.jobs import State
+from modalities.jobs import State, worker
 from modalities.models import Modality
-from modalities.work import do
 from tests.factories import make_method, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -179,7 +178,7 @@ def test_submitting_the_public_truth_does_not_help_on_dev(stem, tmp_path):
 
 def run(evaluation: Evaluation) -> Evaluation:
     evaluation.claim("test")
-    do(evaluation, evaluate.compute)
+    worker.run(evaluation, evaluate.compute)
     evaluation.refresh_from_db()
     assert evaluation.state == State.SUCCEEDED, evaluation.error_message
     return evaluation
@@ -207,7 +206,7 @@ def test_an_evaluation_of_other_code_says_so_and_writes_nothing(stem):
     queued = evaluate.queue_missing(stem)[0]
     Evaluation.objects.filter(pk=queued.pk).update(inputs="0" * 64)
     queued.claim("test")
-    do(queued, evaluate.compute)
+    worker.run(queued, evaluate.compute)
     queued.refresh_from_db()
     assert (queued.state, queued.error_code) == (State.FAILED, "outdated")
     assert not Entry.objects.measured().exists()

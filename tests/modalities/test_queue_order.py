@@ -8,10 +8,10 @@ import pytest
 from django.db.models.functions import Now
 
 from gallery.models import Run
-from modalities.forecast import place_in_queue
+from modalities.jobs.forecast import place_in_queue
+from modalities.jobs.sweeper import sweep
+from modalities.jobs.worker import claim_next
 from modalities.models import Modality
-from modalities.sweeper import sweep
-from modalities.work import claim_next
 from tests.factories import make_modality
 from tests.gallery.rows import make_run
 

@@ -7,8 +7,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from modalities import invariants
-from modalities.jobs import Job, JobEvent, JobQuerySet, State
+from modalities.jobs import Job, JobEvent, JobQuerySet, State, invariants
 
 
 class Purse(models.Model):

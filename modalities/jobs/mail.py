@@ -1,4 +1,4 @@
-"""A word to whoever asked for a job, when it has ended without them."""
+"""Mail to the person who started a job, when it has ended without them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from django.conf import settings
 from django.core.mail import send_mail
 
 if TYPE_CHECKING:
-    from .jobs import Job
+    from .models import Job
 
 log = logging.getLogger(__name__)
 
 SUBJECT = {"succeeded": "is done", "failed": "has failed", "lost": "has failed"}
 
 
-def tell(job: Job, event: str) -> None:
-    """Write to who started ``job`` after ``event``, if it ended the job and they have an address.
+def notify_owner(job: Job, event: str) -> None:
+    """Write to the person who started ``job``, if ``event`` ended it and they have an address.
 
     A mail that cannot be sent is logged and nothing else: the job is what matters.
     """
@@ -39,5 +39,5 @@ def tell(job: Job, event: str) -> None:
 def _text(job: Job) -> str:
     path = job.get_absolute_url() if hasattr(job, "get_absolute_url") else "/"
     where = f"{settings.PWM_SITE_URL.rstrip('/')}{path}"
-    told = job.error_message or "Its results are ready."
-    return f"{told}\n\n{where}\n"
+    text = job.error_message or "Its results are ready."
+    return f"{text}\n\n{where}\n"

@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 
 LEASE = timedelta(seconds=getattr(settings, "PWM_LEASE_SECONDS", 30))
 MAX_ATTEMPTS = 3
-# Only the head of a queue is rung again, once a lease: behind long jobs, messages wait as jobs do,
-# and a new one for each waiting job would be a flood.
-RING_AT_ONCE = 20
+# Messages are sent again only for the first jobs of a queue, once a lease: behind long jobs,
+# messages wait as jobs do, and a new one for each waiting job would be a flood.
+HEAD_OF_QUEUE = 20
 
 
 class State(models.TextChoices):
@@ -29,9 +29,9 @@ ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
 # Taken from its worker by time; or the database's clock went back, and the lease ends too late.
 EXPIRED = Q(lease_expires_at__lt=Now()) | Q(lease_expires_at__gt=Now() + 2 * LEASE)
-UNHEARD = (
+OVERDUE = (
     Q(message_sent_at__isnull=True)
-    | Q(rings__lte=1, message_sent_at__lt=Now() - LEASE / 2)
+    | Q(notifications__lte=1, message_sent_at__lt=Now() - LEASE / 2)
     | Q(message_sent_at__lt=Now() - LEASE)
     | Q(message_sent_at__gt=Now() + LEASE)
 )
@@ -63,7 +63,7 @@ CONSTRAINTS = (
         "A job has an end when it has ended, and only then.",
     ),
     _rule(
-        "failure_told",
+        "failure_explained",
         (Q(state=State.FAILED) & ~Q(error_code="") & ~Q(error_message=""))
         | (~Q(state=State.FAILED) & Q(error_code="", error_message="")),
         "A failed job says why; no other does.",

@@ -9,7 +9,8 @@ from statistics import fmean
 from django.db.models import Q, Subquery
 from django.utils import timezone
 
-from .jobs import Job, JobQuerySet, State
+from .models import Job, JobQuerySet
+from .rules import State
 
 REMEMBERED = 20
 

@@ -1,12 +1,7 @@
-"""Background work that is never lost: the states of a job, and every move between them.
+"""A job's row, and every move from one of its states to another.
 
-The row owns the job; the broker is a doorbell whose message may be lost, late or doubled. Every
-move is one conditional UPDATE on state and fencing token, and zero rows mean that somebody else
-owns the job now. All times are the database's, so that the clocks of workers do not matter.
-
-    QUEUED ──claim──▶ RUNNING ──succeed / fail / stop──▶ SUCCEEDED | FAILED | CANCELLED
-      ▲                  │
-      └─ reclaim, release ┘     (the third lost lease: FAILED, code "lost")
+Every move is one conditional UPDATE on state and fencing token, and zero rows mean that somebody
+else owns the job now. All times are the database's, so that the clocks of workers do not matter.
 """
 
 from __future__ import annotations
@@ -22,17 +17,18 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from modalities.append_only import AppendOnly, AppendOnlyQuerySet
+
 from . import mail
-from .append_only import AppendOnly, AppendOnlyQuerySet
-from .job_rules import (
+from .rules import (
     CONSTRAINTS,
     ENDED,
     EXPIRED,
+    HEAD_OF_QUEUE,
     LEASE,
     LIVE,
     MAX_ATTEMPTS,
-    RING_AT_ONCE,
-    UNHEARD,
+    OVERDUE,
     State,
 )
 
@@ -66,17 +62,17 @@ class JobQuerySet(models.QuerySet):
         clock went back."""
         return self.running().filter(EXPIRED)
 
-    def unheard(self) -> Self:
-        """The head of the queue, where its message should have been heard by now."""
-        head = self.queued().in_queue_order().values("pk")[:RING_AT_ONCE]
-        return self.queued().filter(UNHEARD, pk__in=head)
+    def overdue(self) -> Self:
+        """Jobs at the head of the queue whose message a worker should have received by now."""
+        head = self.queued().in_queue_order().values("pk")[:HEAD_OF_QUEUE]
+        return self.queued().filter(OVERDUE, pk__in=head)
 
     def enqueue(self, **fields: Any) -> Any:
-        """Write a queued job, with its first event, and ring for a worker once it is committed."""
+        """Write a queued job, with its first event, and notify the workers once it is committed."""
         with transaction.atomic():
             job = self.create(**fields)
             job._record("queued")
-            transaction.on_commit(job.ring)
+            transaction.on_commit(job.notify)
         return job
 
 
@@ -107,7 +103,7 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     message_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
-    rings = models.PositiveSmallIntegerField(default=0, editable=False)
+    notifications = models.PositiveSmallIntegerField(default=0, editable=False)
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -201,7 +197,7 @@ class Job(models.Model):
         back = {"attempts": models.F("attempts") - 1, **_waiting()}
         mine = Q(state=State.RUNNING) & _NOT_CANCELLED
         if self._move("released", mine, self.worker, **back):
-            transaction.on_commit(self.ring)
+            transaction.on_commit(self.notify)
         else:
             self.stop()
 
@@ -227,7 +223,7 @@ class Job(models.Model):
         ended = Q(state__in=(State.FAILED, State.CANCELLED))
         moved = self._move("restarted", ended, by, queued_at=Now(), **fresh, **_waiting())
         if moved:
-            transaction.on_commit(self.ring)
+            transaction.on_commit(self.notify)
         return moved
 
     def reclaim(self) -> bool:
@@ -241,11 +237,11 @@ class Job(models.Model):
         again = lost & Q(attempts__lt=MAX_ATTEMPTS) & _NOT_CANCELLED
         moved = self._move("reclaimed", again, self.worker, **_waiting())
         if moved:
-            transaction.on_commit(self.ring)
+            transaction.on_commit(self.notify)
         return moved
 
-    def ring(self) -> None:
-        """Tell the broker that there is work. A broker that is away is no error: the sweeper rings
+    def notify(self) -> None:
+        """Tell the broker that there is work. A broker that is away is no error: the sweeper tries
         again."""
         try:
             current_app.send_task(
@@ -255,7 +251,7 @@ class Job(models.Model):
             log.warning("The broker did not take the message of %s: %s.", self, error)
             return
         waiting = type(self)._base_manager.filter(pk=self.pk, state=State.QUEUED)
-        waiting.update(message_sent_at=Now(), rings=models.F("rings") + 1)
+        waiting.update(message_sent_at=Now(), notifications=models.F("notifications") + 1)
 
     # What a kind of job may add.
 
@@ -296,7 +292,7 @@ class Job(models.Model):
         self.events.create(event=event, token=self.token, worker=by[:200], detail=detail)
         self.after_move(event)
         if self.started_by_id:
-            transaction.on_commit(lambda: mail.tell(self, event))
+            transaction.on_commit(lambda: mail.notify_owner(self, event))
 
 
 _NOT_CANCELLED = Q(cancel_requested_at__isnull=True)
@@ -312,9 +308,9 @@ def _ended() -> dict[str, Any]:
 
 def _waiting() -> dict[str, Any]:
     """Back to the queue, with its message still to be sent."""
-    unheard = {"message_sent_at": None, "rings": 0}
+    unsent = {"message_sent_at": None, "notifications": 0}
     free = {"worker": "", "lease_expires_at": None, "finished_at": None, "phase": "", "percent": 0}
-    return {"state": State.QUEUED, **free, **unheard}
+    return {"state": State.QUEUED, **free, **unsent}
 
 
 def _given_up() -> dict[str, Any]:

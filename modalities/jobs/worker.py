@@ -1,8 +1,8 @@
 """The worker's side of a job: claim it, hold the lease while computing, write the results once.
 
-While the computation runs, a second thread (``Heart``) renews the lease, writes the progress and
-watches for a cancel, so that a long call into NumPy costs no lease and the computation itself never
-waits for the database.
+While the computation runs, a second thread (``Heartbeat``) renews the lease, writes the progress
+and watches for a cancel, so that a long call into NumPy costs no lease and the computation itself
+never waits for the database.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from typing import Any, Self
 from django.db import InterfaceError, OperationalError, connection
 from structlog.contextvars import bound_contextvars
 
-from .job_rules import RING_AT_ONCE
-from .jobs import LEASE, Job, LeaseLost
-from .physics.progress import Cancelled, Report
+from modalities.physics.progress import Cancelled, Report
+
+from .models import Job, LeaseLost
+from .rules import HEAD_OF_QUEUE, LEASE
 
 log = logging.getLogger(__name__)
 
-BEAT = 0.5  # seconds between two looks at the row: a cancel is seen within one of them
+POLL = 0.5  # seconds between two looks at the row: a cancel is seen within one of them
 RENEW = LEASE.total_seconds() / 6
-STUBBORN = 0.7  # seconds after which a computation that does not report is interrupted
+INTERRUPT_AFTER = 0.7  # seconds without a report after which a computation is interrupted
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
 Save = Callable[[], None]
@@ -54,8 +55,8 @@ class JobFailed(Exception):
         self.code, self.message = code, message
 
 
-def work(kind: type[Job], pk: uuid.UUID | str, compute: Compute) -> None:
-    """Do the job that has waited longest, because the message of job ``pk`` says that one waits.
+def run_next(kind: type[Job], pk: uuid.UUID | str, compute: Compute) -> None:
+    """Run the job that has waited longest, because the message of job ``pk`` says that one waits.
 
     Messages come late, twice, out of order or never: that there is work is all they can say. A job
     whose worker died is the oldest, and so the next.
@@ -64,18 +65,18 @@ def work(kind: type[Job], pk: uuid.UUID | str, compute: Compute) -> None:
     if job is None:
         log.info("No job waits; the message of job %s came late or twice.", pk)
     else:
-        do(job, compute)
+        run(job, compute)
 
 
 def claim_next(kind: type[Job]) -> Any:
     """Claim the first job of the queue that no other worker takes before; None if none waits."""
-    for job in kind._default_manager.queued().in_queue_order()[:RING_AT_ONCE]:
+    for job in kind._default_manager.queued().in_queue_order()[:HEAD_OF_QUEUE]:
         if job.claim(worker_name()):
             return job
     return None
 
 
-def do(job: Job, compute: Compute) -> None:
+def run(job: Job, compute: Compute) -> None:
     """Compute a claimed job and end it.
 
     ``compute(job, report)`` returns a function that writes the result rows; it is called inside the
@@ -83,7 +84,7 @@ def do(job: Job, compute: Compute) -> None:
     """
     with bound_contextvars(job=str(job.pk), token=job.token):
         try:
-            _hold(job, compute)
+            _run_with_heartbeat(job, compute)
         except LeaseLost as lost:
             log.warning("Stopped: %s", lost)
         except DATABASE_AWAY as error:
@@ -95,23 +96,23 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _hold(job: Job, compute: Compute) -> None:
-    with Heart(job) as heart:
+def _run_with_heartbeat(job: Job, compute: Compute) -> None:
+    with Heartbeat(job) as heartbeat:
         try:
-            with heart.computing():
-                save = compute(job, heart.report)
-            heart.patiently(lambda: job.succeed(save))
+            with heartbeat.computing():
+                save = compute(job, heartbeat.report)
+            heartbeat.retry_while_database_away(lambda: job.succeed(save))
         except Cancelled:
-            heart.patiently(job.stop)
+            heartbeat.retry_while_database_away(job.stop)
         except Stopping:
-            heart.patiently(job.release)
+            heartbeat.retry_while_database_away(job.release)
         except (LeaseLost, *DATABASE_AWAY):
             raise
         except Exception as error:
             log.exception("The job failed.")
             code, message = explain(error)
-            heart.patiently(lambda: job.fail(code, message))
-        except BaseException:  # the worker was told to exit
+            heartbeat.retry_while_database_away(lambda: job.fail(code, message))
+        except BaseException:  # the worker was asked to exit
             job.release()
             raise
 
@@ -130,14 +131,14 @@ def explain(error: Exception) -> tuple[str, str]:
             "The computation needs more memory than the server has. "
             "Start it again when less is running, or tell the operator."
         )
-    told = f"{type(error).__name__}: {error}".replace("\0", "")[:500]
+    name = f"{type(error).__name__}: {error}".replace("\0", "")[:500]
     return "error", (
-        f"The computation stopped with {told.rstrip('.')}. "
-        "The worker's log has the details; start it again once the cause is mended."
+        f"The computation stopped with {name.rstrip('.')}. "
+        "The worker's log has the details; start it again once the cause is removed."
     )
 
 
-class Heart:
+class Heartbeat:
     """Keep a job's lease, and tell the computing thread when to stop.
 
     ``report`` is the callback of the computation; it only touches memory, and raises Cancelled when
@@ -146,7 +147,7 @@ class Heart:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._thread = threading.Thread(target=self._run, name=f"heart-{job.pk}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"heartbeat-{job.pk}", daemon=True)
         self._computing_thread: int | None = None
         self._guard = threading.Lock()
         self._closed = threading.Event()
@@ -167,7 +168,7 @@ class Heart:
         """Note where the computation is (``fraction`` of 1); raise when it must stop."""
         self._progress = (phase, min(99, max(0, int(100 * fraction))))
         if self._stop:
-            raise self._stop(f"{self._job} was told to stop in: {phase}.")
+            raise self._stop(f"{self._job} was asked to stop in: {phase}.")
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -176,14 +177,14 @@ class Heart:
         try:
             yield
             if self._stop:
-                raise self._stop(f"{self._job} was told to stop.")
+                raise self._stop(f"{self._job} was asked to stop.")
         finally:
             with self._guard:
                 _interrupt(self._computing_thread, None)
                 self._computing_thread = None
 
-    def patiently(self, move: Callable[[], None]) -> None:
-        """Make a move of the job, again while the database is away and the lease lasts."""
+    def retry_while_database_away(self, move: Callable[[], None]) -> None:
+        """Make a move of the job; try again while the database is away and the lease lasts."""
         while True:
             try:
                 return move()
@@ -191,49 +192,49 @@ class Heart:
                 connection.close()
                 if self._stop is LeaseLost:
                     raise
-                time.sleep(BEAT)
+                time.sleep(POLL)
 
     def _run(self) -> None:
         try:
-            while not self._closed.wait(BEAT) and self._stop is not LeaseLost:
-                self._look()
-                self._insist()
-            while self._computing_thread and not self._closed.wait(BEAT):
-                self._insist()
+            while not self._closed.wait(POLL) and self._stop is not LeaseLost:
+                self._check_row()
+                self._interrupt_if_silent()
+            while self._computing_thread and not self._closed.wait(POLL):
+                self._interrupt_if_silent()
         finally:
             connection.close()
 
-    def _look(self) -> None:
+    def _check_row(self) -> None:
         """Renew the lease if it is time, write the progress if it moved, and see what is asked."""
         begun, progress = time.monotonic(), self._progress
         due = progress != self._written or begun - self._renewed > RENEW
         try:
             asked = self._job.beat(*progress) if due else self._job.is_cancel_requested()
         except LeaseLost:
-            return self._halt(LeaseLost)
+            return self._request_stop(LeaseLost)
         except DATABASE_AWAY as error:
             log.warning("No heartbeat, the database is away: %s", error)
             connection.close()
             if begun - self._renewed > LEASE.total_seconds():
-                self._halt(LeaseLost)
+                self._request_stop(LeaseLost)
             return None
         if due:
             self._renewed, self._written = begun, progress
         if asked:
-            self._halt(Cancelled)
+            self._request_stop(Cancelled)
         elif stopping is not None and stopping.is_set():
-            self._halt(Stopping)
+            self._request_stop(Stopping)
         return None
 
-    def _halt(self, reason: type[Exception]) -> None:
+    def _request_stop(self, reason: type[Exception]) -> None:
         if self._stop is None:
             self._stop_since = time.monotonic()
         if self._stop is None or reason is LeaseLost:
             self._stop = reason
 
-    def _insist(self) -> None:
-        """Interrupt a computation that was told to stop and has not reported since."""
-        if self._stop and time.monotonic() - self._stop_since > STUBBORN:
+    def _interrupt_if_silent(self) -> None:
+        """Interrupt a computation that was asked to stop and has not reported since."""
+        if self._stop and time.monotonic() - self._stop_since > INTERRUPT_AFTER:
             with self._guard:
                 if self._computing_thread:
                     _interrupt(self._computing_thread, self._stop)

@@ -1,4 +1,4 @@
-"""A worker's sign of life, written to the database by the worker's own process.
+"""A worker's report that it is there, written to the database by the worker's own process.
 
 It is not a task: a task would wait behind the work, and a busy worker would look dead.
 """
@@ -30,13 +30,13 @@ def report(worker: WorkController, started_at: datetime) -> None:
         Worker.objects.update_or_create(name=worker.hostname, defaults=described)
         Worker.objects.filter(seen_at__lt=now - FORGOTTEN).delete()
     except DatabaseError as error:
-        log.warning("The sign of life could not be written.", error=str(error))
+        log.warning("The worker's report could not be written.", error=str(error))
     finally:
         # This process forks when a child of its pool dies, and SQLite must not be carried along.
         connection.close()
 
 
-class Heartbeat(bootsteps.StartStopStep):
+class Presence(bootsteps.StartStopStep):
     """Report when the worker starts and every ``BEAT`` from then on."""
 
     requires = ("celery.worker.components:Timer", "celery.worker.components:Pool")

@@ -1,4 +1,4 @@
-"""What keeps work from getting stuck: expired leases go back, unheard messages are sent again.
+"""What keeps work from getting stuck: expired leases end, overdue messages are sent again.
 
 Every process of every worker and web server sweeps for itself; a sweep is a handful of conditional
 UPDATEs, so that any number of sweepers at once do no harm, and no process is needed for it alone.
@@ -13,7 +13,8 @@ import threading
 from django.apps import apps
 from django.db import Error, connection
 
-from .jobs import LEASE, Job
+from .models import Job
+from .rules import LEASE
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +27,14 @@ def kinds() -> list[type[Job]]:
 
 
 def sweep() -> dict[str, int]:
-    """Take back the jobs of silent workers and ring for jobs whose message was lost; count both."""
-    counts = {"reclaimed": 0, "rung": 0}
+    """Take back the jobs of silent workers and send overdue messages again; count both."""
+    counts = {"reclaimed": 0, "notified": 0}
     for kind in kinds():
         for job in kind._default_manager.expired():
             counts["reclaimed"] += job.reclaim()
-        for job in kind._default_manager.unheard():
-            job.ring()
-            counts["rung"] += 1
+        for job in kind._default_manager.overdue():
+            job.notify()
+            counts["notified"] += 1
     return counts
 
 

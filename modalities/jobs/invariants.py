@@ -12,11 +12,11 @@ from itertools import pairwise
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from .job_rules import LEASE, MAX_ATTEMPTS, State
-from .jobs import Job, JobEvent
+from .models import Job, JobEvent
+from .rules import LEASE, MAX_ATTEMPTS, State
 from .sweeper import kinds
 
-NOBODY_RINGS = 20 * LEASE
+LONG_OVERDUE = 20 * LEASE
 
 # What each event makes of a job, and what it may follow.
 AFTER = {
@@ -88,14 +88,14 @@ def results() -> Iterator[str]:
 def stuck() -> Iterator[str]:
     """No job waits for something that does not come."""
     silent = Q(state=State.RUNNING, lease_expires_at__lt=Now() - 2 * LEASE)
-    unheard = Q(message_sent_at__isnull=True) | Q(message_sent_at__lt=Now() - NOBODY_RINGS)
+    unsent = Q(message_sent_at__isnull=True) | Q(message_sent_at__lt=Now() - LONG_OVERDUE)
     for kind in kinds():
         for job in kind._base_manager.filter(silent):
             yield f"{job} is held by {job.worker}, silent since {job.heartbeat_at}; nobody sweeps."
-        for job in kind._default_manager.unheard().filter(
-            unheard, queued_at__lt=Now() - NOBODY_RINGS
+        for job in kind._default_manager.overdue().filter(
+            unsent, queued_at__lt=Now() - LONG_OVERDUE
         ):
-            yield f"{job} waits since {job.queued_at} and nobody rings; is a worker running?"
+            yield f"{job} waits since {job.queued_at}, without a message; is a worker running?"
         for job in kind._base_manager.filter(attempts__gt=MAX_ATTEMPTS):
             yield f"{job} was tried {job.attempts} times."
 
