@@ -7,7 +7,17 @@ class LeaderboardsConfig(AppConfig):
 
     def ready(self) -> None:
         from modalities.jobs import invariants as common
+        from modalities.jobs import sweeper
 
-        from . import invariants
+        from . import invariants, ranking
 
-        common.CHECKS.extend([invariants.ledgers, invariants.scores, invariants.methods])
+        common.CHECKS.extend(
+            [
+                invariants.ledgers,
+                invariants.scores,
+                invariants.attempts,
+                invariants.certificates,
+                invariants.methods,
+            ]
+        )
+        sweeper.ALSO.append(ranking.rank_what_waits)

@@ -1,4 +1,4 @@
-"""The boards of one modality as its page lays them out: four panels, three tiers, the leaders."""
+"""The boards of one modality as its page shows them: four panels, three tiers, the leaders."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from modalities import physics, svg
+from modalities.figures import fixed
 from modalities.models import Modality
 
-from . import boards, charts
-from .models import Board, Origin, Publication
+from . import board_rows, boards, charts
+from .models import Board, Origin, entry_name
+from .published_files import facts_of
 
 STANDARD_FORMULA = "Score = 0.5 × clip((PSNR − 15) / 30, 0, 1) + 0.5 × SSIM."
 CHALLENGE_FORMULA = (
@@ -27,7 +29,7 @@ MOST_ON_PAGE, MOST_ON_CARD = 100, 12  # rows; the rest is a click away
 class Line:
     """One row of a panel: the board's row, with its bar and the words that filters look for."""
 
-    row: boards.Row
+    row: board_rows.Row
     bar: SafeString | str
     words: str
 
@@ -84,13 +86,14 @@ NOBODY = Leader("nobody yet")
 
 
 @dataclass(frozen=True)
-class Boards:
+class BoardsPage:
     """All that the page of one modality shows of leaderboards."""
 
     panels: Sequence[Panel]
     tiers: dict[str, list[Panel]]
     families: Sequence[tuple[str, str]]
     methods: dict[str, int]
+    being_ranked: set[str]
     dataset: str
     source: SafeString | str
 
@@ -103,15 +106,15 @@ class Boards:
         return leader_of(self.tiers["hidden"])
 
     def count_fact(self) -> dict[str, str]:
-        """Say how many methods stand on the two boards, measured or reported."""
+        """Say how many methods are on the two boards, measured or reported."""
         standard, challenge = self.methods[Board.STANDARD], self.methods[Board.CHALLENGE]
         return {"value": f"{standard} standard", "detail": f"· {challenge} blind"}
 
 
-def of(modality: Modality) -> Boards:
+def of(modality: Modality) -> BoardsPage:
     """Lay out the boards of ``modality``. Three queries."""
     every = boards.load(modality)
-    publication = Publication.objects.filter(modality=modality).first()
+    source = facts_of(modality.key)
     tables = {
         (board, origin): rows(origin)
         for board, rows in ((Board.CHALLENGE, every.challenge), (Board.STANDARD, every.standard))
@@ -120,7 +123,7 @@ def of(modality: Modality) -> Boards:
     first = next((place for place, rows in tables.items() if boards.best(rows)), None)
     first = first or (Board.CHALLENGE, Origin.REPORTED)
     families = {r.family: r.family_label for rows in tables.values() for r in rows}
-    return Boards(
+    return BoardsPage(
         panels=[
             _panel(*place, rows, is_open=place == first, key=modality.key)
             for place, rows in tables.items()
@@ -141,8 +144,9 @@ def of(modality: Modality) -> Boards:
             )
             for board in (Board.STANDARD, Board.CHALLENGE)
         },
-        dataset=publication.dataset if publication else "",
-        source=mark_safe(publication.source_html) if publication else "",  # noqa: S308 -- cleaned
+        being_ranked=boards.being_ranked(modality),
+        dataset=source.dataset,
+        source=mark_safe(source.html),  # noqa: S308 -- cleaned when the file is read
     )
 
 
@@ -158,18 +162,19 @@ def leader_on(modality: Modality) -> Leader:
     """Give the leader of a modality that ``boards.with_leaders`` has read."""
     if not (found := modality.leading):
         return NOBODY
-    return Leader(found["name"], f"{found['score']:.3f}", found["origin"])
+    names = (found["method"], Board.CHALLENGE, found["variant"], found["source_name"])
+    return Leader(entry_name(*names), fixed(found["score"], 3), found["origin"])
 
 
 def _panel(
     board: str,
     origin: str,
-    rows: list[boards.Row],
+    rows: list[board_rows.Row],
     key: str,
     tier: str = "",
     is_open: bool = False,
 ) -> Panel:
-    complete = [row for row in rows if row.is_complete and not row.reference][:MOST_IN_DRAWING]
+    complete = [row for row in rows if row.is_complete and not row.is_reference][:MOST_IN_DRAWING]
     most = MOST_ON_CARD if tier else MOST_ON_PAGE
     is_whole = board == Board.CHALLENGE and not tier
     return Panel(
@@ -185,13 +190,13 @@ def _panel(
     )
 
 
-def _line(row: boards.Row, with_bar: bool) -> Line:
+def _line(row: board_rows.Row, with_bar: bool) -> Line:
     bar = svg.bar(row.score) if with_bar and row.score is not None else ""
     words = [row.family, row.trust, row.checkpoint.replace(" ", "-")]
     return Line(row, bar, " ".join(words))
 
 
-def _series(row: boards.Row) -> tuple[str, list[float]]:
+def _series(row: board_rows.Row) -> tuple[str, list[float]]:
     """Take the name without what all blind methods of the source have in common, and the scores."""
     scores = [cell.score for cell in row.cells]
     return row.name.removesuffix(" + gradient"), [s for s in scores if s is not None]

@@ -6,6 +6,7 @@ Whatever the formulas can recompute is recomputed, and a file that disagrees is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,20 @@ from django.db import transaction
 from modalities import physics, prose
 from modalities.models import Modality
 from modalities.physics.scoring import implied_consistency
-from modalities.strict import CatalogueError, Table, read_toml
+from modalities.physics.tables import CatalogueError, Table, read_toml
 from modalities.sync import put
 
-from .models import Board, Checkpoint, Entry, Family, Method, Origin, Publication, TierScore, Trust
+from .models import (
+    Board,
+    Checkpoint,
+    Entry,
+    Family,
+    Method,
+    Origin,
+    TierScore,
+    Trust,
+    Variant,
+)
 
 # Addresses under /methods/ that are no method's.
 RESERVED = {"register"}
@@ -42,12 +53,19 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """On what a source measured, and what is known about its figures."""
+
+    dataset: str = ""
+    html: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
     """All that one source reported about one modality."""
 
     key: str
-    dataset: str
-    source_html: str
+    facts: Facts
     methods: list[Fields]
     results: list[Result]
 
@@ -65,6 +83,13 @@ def publish(folder: Path = PUBLISHED) -> list[str]:
     return changed
 
 
+@cache
+def facts_of(key: str) -> Facts:
+    """Give what a modality's published file says of its source; empty where there is no file."""
+    path = PUBLISHED / f"{key}.toml"
+    return read(path).facts if path.exists() else Facts()
+
+
 def read(path: Path) -> Report:
     """Read one file; raise CatalogueError at the first mistake."""
     top = read_toml(path)
@@ -76,8 +101,10 @@ def read(path: Path) -> Report:
     standard, challenge = top.rows("standard"), top.rows("challenge")
     report = Report(
         key=key,
-        dataset=top.text("dataset", 200),
-        source_html=prose.inline(top.text("source"), f"{path.name}: source"),
+        facts=Facts(
+            dataset=top.text("dataset", 200),
+            html=prose.inline(top.text("source"), f"{path.name}: source"),
+        ),
         methods=methods,
         results=[_standard(row, names) for row in standard]
         + [_challenge(row, names) for row in challenge],
@@ -95,12 +122,7 @@ def write(report: Report) -> bool:
         raise CatalogueError(
             f"{report.key}.toml: key: the catalogue has no modality '{report.key}'."
         )
-    _, changed = put(
-        Publication,
-        {"modality": modality},
-        {"dataset": report.dataset, "source_html": report.source_html},
-    )
-    methods = {}
+    methods, changed = {}, False
     for fields in report.methods:
         methods[fields["slug"]], differs = _put_method(fields, modality)
         changed |= differs
@@ -152,12 +174,12 @@ def _put_entry(result: Result, modality: Modality, method: Method) -> tuple[Entr
         "board": result.board,
         "origin": Origin.REPORTED,
         "method": method,
-        "name": result.name,
+        "variant": Variant.OWN,
     }
     values = {
         "trust": Trust.REPORTED,
-        "checkpoint": method.checkpoint,
         "source": result.source,
+        "source_name": result.name,
         "source_label": result.label,
         "source_rank": result.rank,
         "score": result.score,

@@ -1,133 +1,196 @@
-"""Put scores on the boards: one entry per method and name, and the standings of all of them."""
+"""The ranks of a board, computed after the change that asks for them, never within it.
+
+``Ranking.ask`` notes a change in its own transaction. Whoever has time ranks: the worker that ended
+an attempt, right after its commit, or any process's sweep. Two that rank at once do no harm: only
+the one that read the newer state writes.
+"""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+import numpy as np
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
 
-from leaderboards.models import Board, Entry, Method, Origin, Reference, ScoreTier, TierScore, Trust
-from leaderboards.score import TierResult
-from leaderboards.uncertainty import interval, standings
-from leaderboards.vocabulary import CHALLENGE_TIERS
+from modalities import physics
 from modalities.models import Modality
 
-# By so much may an oracle be beaten: 0.05 dB of PSNR. A blind estimate is now and then that lucky,
+from . import tells
+from .models import (
+    Board,
+    Entry,
+    Ranking,
+    ScoreTier,
+    TierScore,
+    Variant,
+    is_reference,
+    tiers_of,
+)
+from .uncertainty import SAME, Strata, interval, rank_bounds
+
+# An oracle may be beaten by this much, 0.05 dB of PSNR. A blind estimate is now and then that lucky,
 # and beats the truth by what the operator itself lacks of the instrument.
 LUCK = 0.0005
+FIGURES = ("score", "score_low", "score_high", "rank", "rank_low", "rank_high", "is_above_oracle")
 
 
-def record(
-    modality: Modality,
-    method: Method,
-    tier: str,
-    result: TierResult,
-    *,
-    name: str,
-    trust: str = Trust.SCORED,
-    reference: str = "",
-    costs: dict[str, float] | None = None,
-    **evidence: Any,
-) -> Entry:
-    """Write a tier's result into its entry, making the entry if need be, and rank the board again.
+def rank_what_waits() -> int:
+    """Rank every board that has changed since it was ranked; say how many."""
+    waiting = Ranking.objects.filter(ranked__lt=F("wanted")).select_related("modality")
+    return sum(refresh(row.modality, row.board) for row in waiting)
 
-    A newer result of the same entry takes the older one's place; the history keeps both. Call it in
-    the transaction that ends the job.
+
+def refresh(modality: Modality, board: str) -> bool:
+    """Rank a board again; say whether this process did.
+
+    A constant number of queries, however many entries there are.
     """
-    board = Board.STANDARD if tier == ScoreTier.STANDARD else Board.CHALLENGE
+    row = Ranking.objects.filter(modality=modality, board=board, ranked__lt=F("wanted")).first()
+    if row is None:
+        return False
+    lines = _read(modality, board)
+    _rank(lines, tiers_of(board))
     with transaction.atomic():
-        Modality.objects.select_for_update().get(pk=modality.pk)
-        entry, is_new = Entry.objects.get_or_create(
-            modality=modality,
-            method=method,
-            board=board,
-            origin=Origin.MEASURED,
-            name=name,
-            defaults={
-                "trust": trust,
-                "reference": reference,
-                "checkpoint": method.checkpoint,
-                **evidence,
-            },
+        newer = Ranking.objects.filter(pk=row.pk, ranked__lt=row.wanted)
+        if not newer.update(ranked=row.wanted, ranked_at=Now()):
+            return False
+        _write([line for line in lines if line.figures() != line.before])
+        modality.touch()
+    return True
+
+
+@dataclass
+class Line:
+    """One entry while its board is ranked; scenes: exact scores by tier, told: rounded ones."""
+
+    pk: Any
+    competes: bool
+    is_oracle: bool
+    before: tuple[Any, ...]
+    scenes: dict[str, list[float]]
+    told: dict[str, float]
+    score: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
+    rank: int | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    is_above_oracle: bool = False
+
+    def figures(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in FIGURES)
+
+
+def _read(modality: Modality, board: str) -> list[Line]:
+    """Read the measured entries of a board and the results that count, in two queries."""
+    entries = Entry.objects.for_modality(modality).on(board).measured()
+    fields = ("pk", "variant", "is_listed", "method__physics_name", *FIGURES)
+    lines = {}
+    for pk, variant, is_listed, name, *before in entries.values_list(*fields):
+        reference = is_reference(board, variant, is_best=name == modality.best_method)
+        lines[pk] = Line(
+            pk=pk,
+            competes=is_listed and not reference,
+            is_oracle=variant == Variant.ORACLE,
+            before=tuple(before),
+            scenes={},
+            told={},
         )
-        if not is_new:
-            entry.supersede(trust)
-        if not is_new and evidence:
-            for field, value in evidence.items():
-                setattr(entry, field, value)
-            entry.save(update_fields=list(evidence))
-        TierScore.objects.update_or_create(
-            entry=entry,
-            tier=tier,
-            defaults={
-                "score": result.score,
-                "score_low": result.score_low,
-                "score_high": result.score_high,
-                "psnr": result.psnr,
-                "ssim": result.ssim,
-                "consistency": result.consistency,
-                "scenes": result.scene_rows(),
-                "spec_error": result.spec_error,
-                "metrics_version": result.metrics_version,
-                **(costs or {}),
-            },
+    scores = TierScore.objects.filter(entry__in=entries.order_by().values("pk"))
+    for pk, tier, score, result in scores.values_list("entry", "tier", "score", "attempt__result"):
+        lines[pk].told[tier] = score
+        lines[pk].scenes[tier] = [scene["score"] for scene in result["scenes"]] if result else []
+    return list(lines.values())
+
+
+def _rank(lines: list[Line], tiers: tuple[ScoreTier, ...]) -> None:
+    """Fill in scores, intervals and ranks. Only complete entries that compete are ranked."""
+    complete = [line for line in lines if all(tier in line.told for tier in tiers)]
+    for line in complete:
+        _score(line, tiers)
+    for line, rank in _ranks([line for line in complete if line.competes]):
+        line.rank = rank
+    _bounds([line for line in complete if line.competes], tiers)
+    oracles = [_public(line) for line in lines if line.is_oracle]
+    limit = max(oracles, default=float("inf")) + LUCK
+    for line in lines:
+        line.is_above_oracle = line.competes and _public(line) > limit
+
+
+def _score(line: Line, tiers: tuple[ScoreTier, ...]) -> None:
+    told = [line.told[tier] for tier in tiers]
+    line.score = told[0] if len(tiers) == 1 else tells.overall(told)
+    strata = [line.scenes[tier] for tier in tiers]
+    if all(len(scenes) > 1 for scenes in strata):
+        found = interval(strata)
+        digits = 12 if len(tiers) == 1 else tells.DIGITS["score"]
+        line.score_low, line.score_high = round(found.low, digits), round(found.high, digits)
+
+
+def _ranks(lines: list[Line]) -> Iterable[tuple[Line, int]]:
+    """Give one more than the number of better scores; equal ones share a rank."""
+    rank, before = 0, float("inf")
+    ordered = sorted(lines, key=lambda line: -(line.score or 0.0))
+    for place, line in enumerate(ordered, start=1):
+        assert line.score is not None  # only complete entries come here
+        if before - line.score > SAME:
+            rank, before = place, line.score
+        yield line, rank
+
+
+def _bounds(lines: list[Line], tiers: tuple[ScoreTier, ...]) -> None:
+    """Fill in the best and worst rank of those that were measured on the same scenes."""
+    shapes = {line.pk: tuple(len(line.scenes[tier]) for tier in tiers) for line in lines}
+    usual = Counter(shape for shape in shapes.values() if min(shape) > 1).most_common(1)
+    alike = [line for line in lines if usual and shapes[line.pk] == usual[0][0]]
+    if not alike:
+        return
+    low, high = rank_bounds([np.array([line.scenes[tier] for line in alike]) for tier in tiers])
+    sharing = Counter(line.rank for line in alike)
+    for line, best, worst in zip(alike, low, high, strict=True):
+        assert line.rank is not None
+        # Scores that are told as equal share a rank, however surely their digits beyond differ.
+        line.rank_low = min(int(best), line.rank)
+        line.rank_high = max(int(worst), line.rank + sharing[line.rank] - 1)
+
+
+def _public(line: Line) -> float:
+    return line.told.get(ScoreTier.PUBLIC, float("-inf"))
+
+
+def _write(lines: list[Line]) -> None:
+    """Write the figures of entries in one UPDATE, and a version of those whose score moved."""
+    if not lines:
+        return
+    rows = [dict(zip(FIGURES, line.figures(), strict=True)) for line in lines]
+    for row, line in zip(rows, lines, strict=True):
+        row["id"] = str(line.pk) if connection.vendor == "postgresql" else line.pk.hex
+    with connection.cursor() as cursor:
+        cursor.execute(_UPDATE[connection.vendor], [json.dumps(rows)])
+    moved = [line.pk for line in lines if line.score != line.before[0]]
+    if moved:
+        entries = Entry.objects.in_bulk(moved).values()
+        Entry.history.bulk_history_create(
+            list(entries), update=True, default_change_reason="Ranked.", batch_size=len(moved)
         )
-        refresh(modality, board)
-    entry.refresh_from_db()
-    return entry
 
 
-def refresh(modality: Modality, board: str) -> None:
-    """Compute score, interval and rank interval of every measured entry of a board again.
-
-    Only complete entries that stand are ranked; references and incomplete ones have no rank.
-    """
-    tiers = (ScoreTier.STANDARD,) if board == Board.STANDARD else CHALLENGE_TIERS
-    entries = list(
-        Entry.objects.for_modality(modality).on(board).measured().prefetch_related("tier_scores")
-    )
-    strata = {entry: _strata(entry, tiers) for entry in entries}
-    complete = {e: s for e, s in strata.items() if len(s) == len(tiers)}
-    ranked = {
-        e: s
-        for e, s in complete.items()
-        if not e.reference and not e.is_disqualified and _comparable(s)
-    }
-    ranks = standings(ranked)
-    ceiling = _oracle(entries)
-    for entry in entries:
-        found = interval(complete[entry]) if entry in complete else None
-        rank = ranks.get(entry)
-        entry.score = found.mean if found else None
-        entry.score_low = found.low if found else None
-        entry.score_high = found.high if found else None
-        entry.rank_low = rank.best if rank else None
-        entry.rank_high = rank.worst if rank else None
-        entry.is_above_oracle = not entry.reference and _public(entry) > ceiling + LUCK
-        Entry.objects.filter(pk=entry.pk).update(
-            **{name: getattr(entry, name) for name in _STANDING}
-        )
-    modality.touch()
-
-
-_STANDING = ("score", "score_low", "score_high", "rank_low", "rank_high", "is_above_oracle")
-
-
-def _strata(entry: Entry, tiers: tuple[str, ...]) -> list[list[float]]:
-    by_tier = {score.tier: score for score in entry.tier_scores.all()}
-    return [[s["score"] for s in by_tier[t].scenes] for t in tiers if t in by_tier]
-
-
-def _comparable(strata: list[list[float]]) -> bool:
-    return all(len(scores) >= 2 for scores in strata)
-
-
-def _public(entry: Entry) -> float:
-    scores = [s.score for s in entry.tier_scores.all() if s.tier == ScoreTier.PUBLIC]
-    return scores[0] if scores else float("-inf")
-
-
-def _oracle(entries: list[Entry]) -> float:
-    """Give the best public score that a method reached with the true operator."""
-    oracles = [_public(e) for e in entries if e.reference == Reference.ORACLE]
-    return max(oracles, default=float("inf"))
+# All rows as one parameter: bulk_update would split them by the number of its parameters.
+_UPDATE = {
+    "postgresql": """
+        UPDATE leaderboards_entry AS e SET {} FROM json_to_recordset(%s) AS j(
+            id uuid, score float8, score_low float8, score_high float8,
+            rank int, rank_low int, rank_high int, is_above_oracle bool
+        ) WHERE e.id = j.id
+    """.format(", ".join(f"{name} = j.{name}" for name in FIGURES)),
+    "sqlite": """
+        UPDATE leaderboards_entry SET {} FROM json_each(%s) AS j
+        WHERE leaderboards_entry.id = json_extract(j.value, '$.id')
+    """.format(", ".join(f"{name} = json_extract(j.value, '$.{name}')" for name in FIGURES)),
+}

@@ -242,8 +242,8 @@ class Decided(models.Model):
         elif not self.is_listed and self.decision and self.decision.word == Word.RETURNED:
             changes = {"trust": trust, "is_listed": True}
         else:
-            type(self)._base_manager.filter(pk=self.pk).update(trust=trust)
-            self.trust = trust
+            type(self)._base_manager.filter(pk=self.pk).update(trust=trust, reviewed_at=None)
+            self.refresh_from_db()
             return
         self._decide(Word.SUPERSEDED, None, "A newer result took its place.", Q(), **changes)
 
@@ -265,7 +265,8 @@ class Decided(models.Model):
         row = type(self)._base_manager.filter(pk=self.pk)
         with transaction.atomic():
             decision: Decision = self.decisions.create(word=word, by=by, reason=reason)
-            changed = row.filter(where).update(decision=decision, reviewed_at=Now(), **changes)
+            seen = None if word == Word.SUPERSEDED else Now()
+            changed = row.filter(where).update(decision=decision, reviewed_at=seen, **changes)
             self.refresh_from_db()
             if not changed:
                 raise DecisionError(f"{word.label}: not possible for {self._condition()}.")
@@ -297,6 +298,8 @@ class Decided(models.Model):
         return [(firsts[pk], second) for pk, second in by_first.items()]
 
     def _trust_of_attempts(self) -> Trust:
+        if self.trust == Trust.REPORTED:
+            return Trust.REPORTED
         scores = self.tier_scores.select_related("attempt")
         return least_trust([score.attempt for score in scores if score.attempt])
 

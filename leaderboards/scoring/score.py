@@ -41,16 +41,11 @@ class TierResult:
     ceiling: float
     spec_error: dict[str, float]
     scenes: tuple[SceneScore, ...]
-    metrics_version: int
+    metrics_version: str
 
     def as_json(self) -> dict[str, Any]:
         """Give all of it as JSON data."""
         return asdict(self)
-
-    def scene_rows(self) -> list[dict[str, Any]]:
-        """Give the scenes as JSON data."""
-        return [asdict(scene) for scene in self.scenes]
-
 
 def score_tier(
     spec: Spec,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,11 +11,20 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from .models import Checkpoint, Family, Origin, Reference, ScoreTier, Trust
+from modalities.figures import MISSING, fixed, interval
+
+from .models import (
+    Checkpoint,
+    Family,
+    Origin,
+    ScoreTier,
+    Trust,
+    entry_name,
+    is_reference,
+)
 from .uncertainty import SAME
 
 MEDALS = {1: "gold", 2: "silver", 3: "bronze"}
-MISSING = "–"
 
 # An entry, its cells, and the score that ranks it.
 Scored = tuple[Any, tuple["Cell", ...], float | None]
@@ -77,8 +87,8 @@ class Row:
     source_label: str
     checkpoint: str
     checkpoint_label: str
-    reference: str
-    reference_label: str
+    variant: str
+    is_reference: bool
     is_complete: bool
     is_above_oracle: bool
 
@@ -109,33 +119,41 @@ def cell(tier_name: str, origin: str, values: Mapping[str, float | None]) -> Cel
     # Sources print the PSNR of the standard board to 0.1 dB; more digits would be invented.
     digits = 1 if (tier_name, origin) == (ScoreTier.STANDARD, Origin.REPORTED) else 2
     texts = {
-        "score_text": _text(values["score"], 3),
-        "interval_text": _span(values["score_low"], values["score_high"]),
-        "psnr_text": _text(values["psnr"], digits),
-        "ssim_text": _text(values["ssim"], 3),
-        "consistency_text": _text(values["consistency"], 3),
+        "score_text": fixed(values["score"], 3),
+        "interval_text": interval(values["score_low"], values["score_high"]),
+        "psnr_text": fixed(values["psnr"], digits),
+        "ssim_text": fixed(values["ssim"], 3),
+        "consistency_text": fixed(values["consistency"], 3),
     }
     return Cell(tier_name, **values, **texts)  # type: ignore[arg-type]
 
 
-def _text(value: float | None, digits: int) -> str:
-    return MISSING if value is None else f"{value:.{digits}f}".replace("-", "−")
+def name_of(entry: Any) -> str:
+    """Name an entry as it was read for a board."""
+    return entry_name(entry.method__name, entry.board, entry.variant, entry.source_name)
 
 
-def _span(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{_text(low, 3)} to {_text(high, 3)}"
+def ranked(scored: Sequence[Scored], by_tier: bool, best_method: str) -> list[Row]:
+    """Give each row its rank: one more than the number of better ones.
+
+    best_method: the name in the physics of the modality's best, whose nominal run is a reference.
+    """
+    references = [_is_reference(entry, best_method) for entry, _, _ in scored]
+    rows = list(zip(scored, references, strict=True))
+    ranks = _ranks([score for (_, _, score), is_ref in rows if score is not None and not is_ref])
+    sharing = Counter(ranks.get(score) for (_, _, score), is_ref in rows if score is not None and not is_ref)
+    made = []
+    for (entry, cells, score), is_ref in rows:
+        rank = ranks.get(score) if score is not None and not is_ref else None
+        made.append(_row(entry, cells, score, rank, sharing[rank] - 1, by_tier, is_ref))
+    return made
 
 
-def ranked(scored: Sequence[Scored], by_tier: bool) -> list[Row]:
-    """Give each row its rank: one more than the number of better ones."""
-    values = [score for e, _, score in scored if score is not None and not e.reference]
-    ranks = _ranks(values)
-    rows = []
-    for entry, cells, score in scored:
-        rank = ranks.get(score) if score is not None and not entry.reference else None
-        tied = sum(1 for _ in _near(values, rank)) - 1 if rank else 0
-        rows.append(_row(entry, cells, score, rank, tied, by_tier))
-    return rows
+def _is_reference(entry: Any, best_method: str) -> bool:
+    is_best = entry.method__physics_name == best_method
+    return entry.origin == Origin.MEASURED and is_reference(
+        entry.board, entry.variant, is_best=is_best
+    )
 
 
 def _ranks(values: list[float]) -> dict[float, int]:
@@ -145,14 +163,6 @@ def _ranks(values: list[float]) -> dict[float, int]:
         same = i > 0 and abs(values[i - 1] - value) <= SAME
         ranks.setdefault(value, ranks[values[i - 1]] if same else i + 1)
     return ranks
-
-
-def _near(values: list[float], rank: int) -> Iterable[float]:
-    """Walk the values from the one at ``rank`` while they are tied with it."""
-    for value in values[rank - 1 :]:
-        if abs(values[rank - 1] - value) > SAME:
-            return
-        yield value
 
 
 def _medal(entry: Any, rank: int | None, tied: int) -> str:
@@ -171,6 +181,7 @@ def _row(
     rank: int | None,
     tied: int,
     by_tier: bool,
+    is_ref: bool,
 ) -> Row:
     where = cells[0].tier if by_tier else entry.board
     ends = cells[0] if by_tier else entry
@@ -186,7 +197,7 @@ def _row(
         rank_high=entry.rank_high if sure else None,
         rank_interval_text=f"{entry.rank_low}–{entry.rank_high}" if sure else "",
         medal="" if by_tier else _medal(entry, rank, tied),
-        name=entry.name,
+        name=name_of(entry),
         method=entry.method__name,
         method_slug=entry.method__slug,
         method_url=_method_url().replace(_NOBODY, entry.method__slug),
@@ -195,18 +206,18 @@ def _row(
         score=score,
         score_low=low,
         score_high=high,
-        score_text=_text(score, 3),
-        interval_text=_span(low, high),
+        score_text=fixed(score, 3),
+        interval_text=interval(low, high),
         cells=cells,
         origin=entry.origin,
         trust=entry.trust,
         trust_label=Trust(entry.trust).label,
         source=entry.source,
         source_label=entry.source_label,
-        checkpoint=entry.checkpoint,
-        checkpoint_label=Checkpoint(entry.checkpoint).label,
-        reference=entry.reference,
-        reference_label=Reference(entry.reference).label if entry.reference else "",
+        checkpoint=entry.method__checkpoint,
+        checkpoint_label=Checkpoint(entry.method__checkpoint).label,
+        variant=entry.variant,
+        is_reference=is_ref,
         is_complete=all(cell.score is not None for cell in cells),
         is_above_oracle=entry.is_above_oracle,
     )
