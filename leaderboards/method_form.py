@@ -11,7 +11,7 @@ from django.utils.text import slugify
 
 from modalities import prose
 from modalities.models import Modality
-from modalities.strict import CatalogueError
+from modalities.physics.tables import CatalogueError
 
 from .models import Method, https_rule
 from .vocabulary import Checkpoint, Family

@@ -14,7 +14,7 @@ from django.db import transaction
 from modalities import physics, prose
 from modalities.models import Modality
 from modalities.physics.scoring import implied_consistency
-from modalities.strict import CatalogueError, Table, read_toml
+from modalities.physics.tables import CatalogueError, Table, read_toml
 from modalities.sync import put
 
 from .models import Board, Checkpoint, Entry, Family, Method, Origin, Publication, TierScore, Trust
