@@ -25,7 +25,8 @@ from .phantoms import PHANTOMS, scene
 from .primitives import PRIMITIVES
 from .progress import Cancelled, Part, Report, silent
 from .scoring import overall_score, standard_score, tier_score
-from .spec import TIERS, Mismatch, Scene, Spec, SpecError, Step, tier_range
+from .spec import TIERS, Mismatch, Scene, Spec, Step, tier_range
+from .tables import CatalogueError
 from .versions import METRICS_VERSION
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Adjoint",
     "Array",
     "Cancelled",
+    "CatalogueError",
     "Chain",
     "Forward",
     "Method",
@@ -49,7 +51,6 @@ __all__ = [
     "Shape",
     "ShapeError",
     "Spec",
-    "SpecError",
     "Step",
     "calibrate",
     "consistency",

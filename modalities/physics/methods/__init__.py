@@ -10,7 +10,7 @@ from ..build import Forward
 from ..operator import Array, ShapeError
 from ..progress import Report, silent
 from ..registry import Registry
-from ..spec import SpecError
+from ..tables import CatalogueError
 
 Reconstruct = Callable[[Forward, Array, Report], Array]
 
@@ -49,7 +49,7 @@ def reconstruct(method: str, H: Forward, y: Array, report: Report = silent) -> A
     """Reconstruct ``y`` (``H.out_shape``) by the named method; give x_hat of ``H.in_shape``."""
     known = METHODS[H.spec.key]
     if method not in known:
-        raise SpecError(
+        raise CatalogueError(
             f"{H.spec.key} has no method '{method}'; it has {', '.join(sorted(known))}."
         )
     x_hat = known[method].reconstruct(H, H._checked(y, H.out_shape), report)

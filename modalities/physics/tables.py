@@ -12,7 +12,10 @@ _HTML = re.compile(r"<[a-zA-Z/!]")
 
 
 class CatalogueError(ValueError):
-    """A file of the catalogue is wrong; the message names the file and the line or field."""
+    """A file of the catalogue is wrong, or the catalogue lacks what was asked of it.
+
+    The message names the file with the line or field, or else what there is.
+    """
 
 
 def read_text(path: Path) -> str:
@@ -22,20 +25,24 @@ def read_text(path: Path) -> str:
     except FileNotFoundError as error:
         raise CatalogueError(
             f"{path.name}: the file is missing; it belongs in {path.parent}."
-        ) from (error)
+        ) from error
     except UnicodeDecodeError as error:
         raise CatalogueError(f"{path.name}: byte {error.start} is not UTF-8.") from error
 
 
 def read_toml(path: Path) -> Table:
     """Read a TOML file; raise CatalogueError with the line if it is not valid."""
-    text = read_text(path)
+    return parse_toml(read_text(path), path.name)
+
+
+def parse_toml(text: str, filename: str) -> Table:
+    """Read TOML that ``filename`` holds; raise CatalogueError with the line if it is not valid."""
     try:
-        return Table(tomllib.loads(text), path.name)
+        return Table(tomllib.loads(text), filename)
     except tomllib.TOMLDecodeError as error:
         end = f"at line {text.count(chr(10)) + 1}, the end of the file"
         found = str(error).replace("at end of document", end)
-        raise CatalogueError(f"{path.name}: not valid TOML: {found}.") from error
+        raise CatalogueError(f"{filename}: not valid TOML: {found}.") from error
 
 
 class Table:
@@ -110,6 +117,12 @@ class Table:
         if type(value) is not int or not low <= value <= high:
             self.fail(name, f"an integer from {low} to {high}")
         return value
+
+    def integers(self, name: str) -> list[int]:
+        value = self._take(name)
+        if not isinstance(value, list) or not all(type(v) is int and v > 0 for v in value):
+            self.fail(name, "a list of positive integers")
+        return list(value)
 
     def optional_integer(self, name: str, low: int, high: int) -> int | None:
         self._taken.add(name)
