@@ -9,6 +9,7 @@ from django.db import transaction
 from modalities import physics, prose
 from modalities.models import Modality
 from modalities.physics.catalogue import CATALOGUE
+from modalities.physics.tables import CatalogueError
 from modalities.sync import put, sync
 
 from .models import Checkpoint, Family, Method

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gallery import present
-from leaderboards import panels
+from leaderboards import boards_page
 from modalities import diagrams, downloads, figures, physics
 from modalities.models import Modality
 from modalities.physics import Spec
@@ -32,7 +32,7 @@ def context(modality: Modality) -> dict[str, Any]:
     """Gather everything that templates/modalities/page.html prints."""
     spec = modality.spec
     gallery = present.board(modality)
-    boards = panels.of(modality)
+    boards = boards_page.of(modality)
     files = downloads.of(modality)
     return {
         "nav": "modalities",
@@ -68,7 +68,7 @@ def context(modality: Modality) -> dict[str, Any]:
     }
 
 
-def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dict[str, str]]:
+def facts(spec: Spec, boards: boards_page.BoardsPage, gallery: present.Board) -> list[dict[str, str]]:
     """Give the five facts under the strip; what is not known yet says so."""
     leader, hidden = boards.leader, boards.hidden_leader
     means = {mean.scenario: mean.score.psnr for mean in gallery.means}
@@ -92,7 +92,7 @@ def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dic
     ]
 
 
-def _tier(tier: Any, boards: panels.Boards, file: downloads.Download) -> dict[str, Any]:
+def _tier(tier: Any, boards: boards_page.BoardsPage, file: downloads.Download) -> dict[str, Any]:
     return {
         "key": tier.name,
         "title": tier.title,

@@ -13,12 +13,12 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from . import outcome, upload
-from .submission import UPLOAD_TIERS, Quota, Submission
-from .submission_form import SubmissionForm
+from leaderboards import tells, upload
+from leaderboards.models import UPLOAD_TIERS, Attempt, Quota
+from leaderboards.submission_form import SubmissionForm
 
 
-class SubmissionSerializer(serializers.ModelSerializer[Submission]):
+class SubmissionSerializer(serializers.ModelSerializer[Attempt]):
     """A submission as its owner may see it; ``result`` is empty until it is scored."""
 
     modality = serializers.CharField(source="modality.key")
@@ -30,7 +30,7 @@ class SubmissionSerializer(serializers.ModelSerializer[Submission]):
     url = serializers.CharField(source="get_absolute_url", help_text="The submission's page.")
 
     class Meta:
-        model = Submission
+        model = Attempt
         fields = (
             "id",
             "url",
@@ -52,8 +52,8 @@ class SubmissionSerializer(serializers.ModelSerializer[Submission]):
             "entry",
         )
 
-    def get_result(self, submission: Submission) -> dict[str, Any]:
-        return outcome.result(submission)
+    def get_result(self, attempt: Attempt) -> dict[str, Any]:
+        return tells.to_owner(attempt.tier, attempt.result)
 
 
 class UploadSerializer(serializers.Serializer[Any]):
@@ -72,14 +72,14 @@ class TooLarge(APIException):
 
 
 class SubmissionViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Submission]
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Attempt]
 ):
     """Your own submissions."""
 
     serializer_class = SubmissionSerializer
     permission_classes = (IsAuthenticated,)
     parser_classes = (MultiPartParser,)
-    queryset = Submission.objects.none()
+    queryset = Attempt.objects.none()
     lookup_value_converter = "uuid"
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
@@ -93,7 +93,7 @@ class SubmissionViewSet(
         super().initial(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
-        return Submission.objects.of(self.request.user).select_related("modality", "method")
+        return Attempt.objects.of(self.request.user).select_related("modality", "method")
 
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},

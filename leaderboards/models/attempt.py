@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self, cast
 
+import numpy as np
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.storage import Storage, storages
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Now, TruncDate
 from django.urls import reverse
 
@@ -23,6 +24,7 @@ from modalities.append_only import WrittenOnce
 from modalities.jobs import LIVE, Job, JobEvent, JobQuerySet, State
 from modalities.models import Modality, TierName
 
+from .entry import TierScore
 from .fields import Sha256Field
 from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant
 
@@ -70,6 +72,11 @@ class AttemptQuerySet(JobQuerySet):
         used = dict(rows)
         most = settings.PWM_DEV_SUBMISSIONS_A_DAY
         return [(m, max(0, most - used.get(m.pk, 0))) for m in modalities]
+
+    def with_place(self) -> Self:
+        """Add ``does_count``: whether a board shows the attempt's figures."""
+        shown = TierScore.objects.filter(attempt=OuterRef("pk"))
+        return self.annotate(does_count=Exists(shown))
 
     def results_of(self, entry: Any, tier: str) -> Self:
         """Attempts that may count as the entry's result on ``tier``.
@@ -267,6 +274,11 @@ class Attempt(Job):
 
     def expected_result_count(self) -> int:
         return 1
+
+    def reconstructions(self) -> dict[str, Any]:
+        """Read the arrays that were kept, by sample."""
+        with self.arrays.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
 
     @property
     def has_succeeded(self) -> bool:

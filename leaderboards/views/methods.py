@@ -1,21 +1,19 @@
-"""Pages of methods and of entries."""
+"""Pages of methods, and the starter programs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import UUID
 
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from leaderboards import boards
+from leaderboards.models import Family, Method
 from modalities.models import Modality
 
-from . import boards, bundle, dossier
-from .models import Entry, Family, Method, Origin
-
-STARTERS = Path(__file__).with_name("starters")
+STARTERS = Path(__file__).resolve().parents[1] / "starters"
 
 
 @require_safe
@@ -34,28 +32,10 @@ def methods(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def method(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show one method: what it is, where its code is, and where it stands on every board."""
+    """Show one method: what it is, where its code is, and how it ranks on every board."""
     found = get_object_or_404(Method.objects.select_related("owner"), slug=slug)
     context = {"nav": "methods", "method": found, "standings": boards.of_method(found)}
     return render(request, "leaderboards/method.html", context)
-
-
-@require_safe
-def entry(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show one entry: its scores, the evidence for them, and who decided what about it."""
-    related = ("modality", "method", "certified_by", "disqualified_by", "submitted_by")
-    found = get_object_or_404(Entry.objects.select_related(*related), pk=pk)
-    return render(request, "leaderboards/entry.html", {"nav": "", **dossier.of(found)})
-
-
-@require_safe
-def evidence(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Send the bundle of an entry: its evidence, which ``verify_bundle`` checks."""
-    found = get_object_or_404(Entry.objects.select_related("modality", "method"), pk=pk)
-    if found.origin != Origin.MEASURED:
-        raise Http404("This entry was reported by a source; nothing was run here to send.")
-    headers = {"Content-Disposition": f'attachment; filename="pwm-entry-{found.pk}.zip"'}
-    return HttpResponse(bundle.write(found), content_type="application/zip", headers=headers)
 
 
 @require_safe

@@ -12,10 +12,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from leaderboards.method_form import MethodForm
+from leaderboards.models import Method
 from modalities.models import Modality
-
-from .method_form import MethodForm
-from .models import Method
 
 
 @never_cache

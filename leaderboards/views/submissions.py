@@ -15,16 +15,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from leaderboards import attempt_page, counting, upload
+from leaderboards.models import Attempt, Method, Quota
+from leaderboards.submission_form import SubmissionForm
 from modalities.jobs.forecast import forecast
 from modalities.models import Modality
 
-from . import outcome, upload
-from .models import Method
-from .submission import Quota, Submission
-from .submission_form import SubmissionForm
-
 HTMX_STOP_POLLING = 286
 PAGE = 200
+RELATED = ("modality", "method", "entry")
 
 
 @csrf_exempt  # the check comes in _submit: it reads the body, whose size is limited first
@@ -76,7 +75,7 @@ def _form(
         "modality": chosen,
         "asks_for_hidden": asked.get("tier") == "hidden",
         "has_methods": Method.objects.owned_by(request.user).exists(),
-        "left": Submission.objects.of(request.user).left_today(modalities),
+        "left": Attempt.objects.of(request.user).left_today(modalities),
         "a_day": settings.PWM_DEV_SUBMISSIONS_A_DAY,
         "sizes": [(m.short_name, filesizeformat(upload.largest(m))) for m in modalities],
         "most": upload.largest_of_all(),
@@ -101,15 +100,14 @@ curl -f {site}api/v1/submissions/ \\
 @require_safe
 def submissions(request: HttpRequest) -> HttpResponse:
     """List a person's submissions, the newest first."""
-    mine = Submission.objects.of(request.user).select_related("modality", "method", "entry")
-    context = {"nav": "", "lines": [outcome.line(s) for s in mine[:PAGE]]}
+    mine = Attempt.objects.of(request.user).with_place().select_related(*RELATED)
+    context = {"nav": "", "lines": [attempt_page.line(s) for s in mine[:PAGE]]}
     return render(request, "leaderboards/submissions.html", context)
 
 
-def _mine(request: HttpRequest, pk: UUID) -> Submission:
+def _mine(request: HttpRequest, pk: UUID) -> Attempt:
     """Get a submission of the person who asks; raise Http404 for anybody else's."""
-    related = ("modality", "method", "entry")
-    return get_object_or_404(Submission.objects.of(request.user).select_related(*related), pk=pk)
+    return get_object_or_404(Attempt.objects.of(request.user).select_related(*RELATED), pk=pk)
 
 
 @never_cache
@@ -122,7 +120,7 @@ def submission(request: HttpRequest, pk: UUID) -> HttpResponse:
         "submission": found,
         "events": list(found.events.all()),
         "forecast": _forecast(found),
-        **outcome.page(found),
+        **attempt_page.page(found),
     }
     return render(request, "leaderboards/submission.html", context)
 
@@ -138,7 +136,7 @@ def progress(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = _mine(request, pk)
     context = {
         "submission": found,
-        "line": outcome.line(found),
+        "line": attempt_page.line(found),
         "forecast": _forecast(found),
     }
     status = HTMX_STOP_POLLING if found.has_ended else 200
@@ -158,7 +156,26 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect(found)
 
 
-def _forecast(found: Submission) -> Any:
+@login_required
+@require_POST
+def choose(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Let one's own result count on the board, or leave it to the rule again."""
+    found = _mine(request, pk)
+    if found.entry is None:
+        messages.error(request, "This submission has no score, so that it cannot count.")
+        return redirect(found)
+    wanted = None if "by_rule" in request.POST else found
+    try:
+        counting.choose(found.entry, found.tier, wanted, by=request.user)
+    except counting.ChoiceError as error:
+        messages.error(request, str(error))
+    else:
+        told = "The board follows its rule again." if wanted is None else "This result counts now."
+        messages.success(request, f"{told} The ranks follow within seconds.")
+    return redirect(found)
+
+
+def _forecast(found: Attempt) -> Any:
     if not found.is_live:
         return None
-    return forecast(found, Submission.objects.filter(modality=found.modality_id))
+    return forecast(found, Attempt.objects.files().filter(modality=found.modality_id))
