@@ -64,7 +64,7 @@ class EntryAdmin(ReadOnly, SimpleHistoryAdmin):
     list_select_related = ("modality", "method")
     search_fields = ("method__name", "method__slug", "source")
     inlines = (TierScoreInline, DecisionInline)
-    history_list_display = ("trust", "score")
+    history_list_display = ("trust", "is_listed")
 
     @admin.display(description="curator's desk")
     def desk(self, entry: Entry) -> str:

@@ -61,16 +61,20 @@ def entry_of(attempt: Attempt) -> Entry:
 def results(entry: Entry, tier: str) -> QuerySet[Attempt]:
     """List the results of an entry on a tier, the one that counts by the rule first."""
     data = Dataset.objects.filter(modality=entry.modality_id, tier=tier).values("version")
-    is_current = Case(
-        When(metrics_version=physics.METRICS_VERSION, data_version__in=data, then=Value(1)),
-        default=Value(0),
-        output_field=IntegerField(),
-    )
     order = ["-asked_at", "-pk"]
     if rule(tier, entry.variant) == BEST:
         order.insert(0, "-score")
     found: QuerySet[Attempt] = Attempt.objects.results_of(entry, tier)
-    return found.annotate(is_current=is_current).order_by("-is_current", *order)
+    return found.annotate(
+        by_todays_metrics=_one_if(metrics_version=physics.METRICS_VERSION),
+        on_todays_data=_one_if(data_version__in=data),
+    ).order_by("-by_todays_metrics", "-on_todays_data", *order)
+
+
+def _one_if(**condition: Any) -> Case:
+    return Case(
+        When(**condition, then=Value(1)), default=Value(0), output_field=IntegerField()
+    )
 
 
 def settle(entry: Entry, tier: str) -> None:

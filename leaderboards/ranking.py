@@ -165,7 +165,7 @@ def _public(line: Line) -> float:
 
 
 def _write(lines: list[Line]) -> None:
-    """Write the figures of entries in one UPDATE, and a version of those whose score moved."""
+    """Write the figures of entries in one UPDATE."""
     if not lines:
         return
     rows = [dict(zip(FIGURES, line.figures(), strict=True)) for line in lines]
@@ -173,12 +173,6 @@ def _write(lines: list[Line]) -> None:
         row["id"] = str(line.pk) if connection.vendor == "postgresql" else line.pk.hex
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE[connection.vendor], [json.dumps(rows)])
-    moved = [line.pk for line in lines if line.score != line.before[0]]
-    if moved:
-        entries = Entry.objects.in_bulk(moved).values()
-        Entry.history.bulk_history_create(
-            list(entries), update=True, default_change_reason="Ranked.", batch_size=len(moved)
-        )
 
 
 # All rows as one parameter: bulk_update would split them by the number of its parameters.

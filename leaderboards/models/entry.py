@@ -67,7 +67,14 @@ class Entry(Decided):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = EntryQuerySet.as_manager()
-    history = History(history_change_reason_field=models.TextField(null=True))
+    # Decisions have versions here, results at TierScore; what the ranking derives has none.
+    history = History(
+        history_change_reason_field=models.TextField(null=True),
+        excluded_fields=[
+            *("score", "score_low", "score_high", "rank", "rank_low", "rank_high"),
+            "is_above_oracle",
+        ],
+    )
 
     class Meta:
         ordering = ("modality", "board", "origin", "-score")

@@ -41,7 +41,7 @@ def test_the_matrices_give_what_comparing_all_pairs_gives(rng, shape, spread):
     entries = []
     for level in rng.uniform(0.3, 0.9, 30):
         entries.append([(level + spread * rng.normal(size=n)).tolist() for n in shape])
-    entries += [entries[0], entries[1]]  # exact ties
+    entries += [list(entries[0]), list(entries[1])]  # exact ties
     arrays = [np.array([e[t] for e in entries]) for t in range(len(shape))]
     best, worst = rank_bounds(arrays)
     assert list(zip(best.tolist(), worst.tolist(), strict=True)) == pairwise_bounds(entries)
@@ -91,7 +91,7 @@ def test_as_many_queries_for_many_entries_as_for_few(rng):
     counts = []
     for more in (5, 45):
         fill(modality, more, rng)
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             ranking.rank_what_waits()
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 12
