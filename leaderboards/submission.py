@@ -110,7 +110,7 @@ class Submission(Job):
     """
 
     task_name = "leaderboards.tasks.score_submission"
-    queue = "scoring"
+    default_queue = "scoring"
 
     modality = models.ForeignKey(Modality, models.PROTECT, related_name="submissions")
     method = models.ForeignKey("leaderboards.Method", models.PROTECT, related_name="submissions")
@@ -185,7 +185,7 @@ class Evaluation(Job):
     """
 
     task_name = "leaderboards.tasks.evaluate_baseline"
-    queue = "hidden"
+    default_queue = "hidden"
 
     modality = models.ForeignKey(Modality, models.PROTECT, related_name="evaluations")
     method = models.ForeignKey("leaderboards.Method", models.PROTECT, related_name="evaluations")

@@ -1,4 +1,5 @@
-"""What the broker's messages ask for: each says that a job waits, and which one it was sent for."""
+"""What the broker's messages ask for: each says that a job waits, for which one it was sent, and in
+which queue."""
 
 from celery import shared_task
 
@@ -9,12 +10,12 @@ from .submission import Evaluation, Submission
 
 
 @shared_task
-def score_submission(pk: str) -> None:
+def score_submission(pk: str, queue: str) -> None:
     """Read and score the submission that has waited longest."""
-    run_next(Submission, pk, receive.compute)
+    run_next(Submission, queue, receive.compute)
 
 
 @shared_task
-def evaluate_baseline(pk: str) -> None:
+def evaluate_baseline(pk: str, queue: str) -> None:
     """Run the baseline that has waited longest."""
-    run_next(Evaluation, pk, evaluate.compute)
+    run_next(Evaluation, queue, evaluate.compute)
