@@ -1,4 +1,5 @@
-"""What the broker's messages ask for: each says that a run waits, and which one it was sent for."""
+"""What the broker's messages ask for: each says that a run waits, for which one it was sent, and in
+which queue."""
 
 from celery import shared_task
 
@@ -9,6 +10,6 @@ from .reconstruct import compute as compute_run
 
 
 @shared_task
-def compute(pk: str) -> None:
-    """Compute the run that has waited longest."""
-    run_next(Run, pk, compute_run)
+def compute(pk: str, queue: str) -> None:
+    """Compute the run that has waited longest in ``queue``."""
+    run_next(Run, queue, compute_run)

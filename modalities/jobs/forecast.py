@@ -27,7 +27,8 @@ class Forecast:
 def forecast(job: Job, alike: JobQuerySet) -> Forecast:
     """Say when ``job`` starts and ends; ``alike`` are the jobs whose durations are like its own.
 
-    It assumes that as many jobs run at once as run now, and takes the mean of the last durations.
+    It assumes that as many jobs of the queue run at once as run now, and takes the mean of the last
+    durations.
     """
     place = place_in_queue(job)
     took = mean_duration(alike)
@@ -35,21 +36,22 @@ def forecast(job: Job, alike: JobQuerySet) -> Forecast:
         return Forecast(place, job.started_at if place is None else None, None)
     if place is None:
         return Forecast(None, job.started_at, _after(job.started_at, took))
-    running = list(type(job)._default_manager.running().values_list("started_at", flat=True))
+    jobs = type(job)._default_manager.in_queue(job.queue)
+    running = list(jobs.running().values_list("started_at", flat=True))
     left = sum((_left(started, took) for started in running), timedelta())
     starts = timezone.now() + (left + (place - 1) * took) / max(1, len(running))
     return Forecast(place, starts, starts + took)
 
 
 def place_in_queue(job: Job) -> int | None:
-    """Count the jobs that start before this one, and itself; None when it does not wait."""
+    """Count the jobs of its queue that start before it, and itself; None when it does not wait."""
     if job.state != State.QUEUED:
         return None
     jobs = type(job)._default_manager
     # Compared inside the database: SQLite keeps times as text, with as many digits as were written.
     since = jobs.filter(pk=job.pk).values("queued_at")
     before = Q(queued_at__lt=Subquery(since)) | Q(queued_at=Subquery(since), pk__lt=job.pk)
-    return jobs.queued().filter(before).count() + 1
+    return jobs.queued().in_queue(job.queue).filter(before).count() + 1
 
 
 def mean_duration(jobs: JobQuerySet) -> timedelta | None:

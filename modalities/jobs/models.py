@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Self
 from celery import current_app
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Q, Window
+from django.db.models.functions import Now, RowNumber
 
 from modalities.append_only import AppendOnly, AppendOnlyQuerySet
 
@@ -54,6 +54,9 @@ class JobQuerySet(models.QuerySet):
     def succeeded(self) -> Self:
         return self.filter(state=State.SUCCEEDED)
 
+    def in_queue(self, queue: str) -> Self:
+        return self.filter(queue=queue)
+
     def in_queue_order(self) -> Self:
         return self.order_by("queued_at", "pk")
 
@@ -63,14 +66,18 @@ class JobQuerySet(models.QuerySet):
         return self.running().filter(EXPIRED)
 
     def overdue(self) -> Self:
-        """Jobs at the head of the queue whose message a worker should have received by now."""
-        head = self.queued().in_queue_order().values("pk")[:HEAD_OF_QUEUE]
-        return self.queued().filter(OVERDUE, pk__in=head)
+        """Jobs at the head of their queue whose message a worker should have received by now."""
+        place = Window(RowNumber(), partition_by="queue", order_by=("queued_at", "pk"))
+        heads = self.queued().order_by().annotate(place=place).filter(place__lte=HEAD_OF_QUEUE)
+        return self.queued().filter(OVERDUE, pk__in=heads.values("pk"))
 
     def enqueue(self, **fields: Any) -> Any:
-        """Write a queued job, with its first event, and notify the workers once it is committed."""
+        """Write a queued job, with its first event, and notify the workers once it is committed.
+
+        The job waits in its kind's default queue, unless ``fields`` name another ``queue``.
+        """
         with transaction.atomic():
-            job = self.create(**fields)
+            job = self.create(**{"queue": self.model.default_queue} | fields)
             job._record("queued")
             transaction.on_commit(job.notify)
         return job
@@ -79,15 +86,17 @@ class JobQuerySet(models.QuerySet):
 class Job(models.Model):
     """Work that a background worker does for a row: who holds it, how far it is, how it ended.
 
-    A subclass names its ``task_name`` and ``queue``, has a model of events (``JobEvent``), and
-    keeps its results in rows of its own, which ``succeed`` writes in the transaction that ends it.
+    A subclass names its ``task_name`` and ``default_queue``, has a model of events (``JobEvent``),
+    and keeps its results in rows of its own, which ``succeed`` writes in the transaction that ends
+    it.
     """
 
     task_name: ClassVar[str]
-    queue: ClassVar[str]
+    default_queue: ClassVar[str]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    queue = models.CharField(max_length=20, editable=False)
     # Fencing token: the number of claims so far. Whoever holds an older one has lost the job.
     token = models.PositiveIntegerField(default=0, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -118,7 +127,10 @@ class Job(models.Model):
         abstract = True
         constraints = CONSTRAINTS
         indexes = (
-            models.Index(fields=["state", "queued_at"], name="%(app_label)s_%(class)s_queue"),
+            # State first: the sweeper looks for running jobs in all queues at once.
+            models.Index(
+                fields=["state", "queue", "queued_at"], name="%(app_label)s_%(class)s_queue"
+            ),
         )
 
     def __str__(self) -> str:
@@ -245,7 +257,7 @@ class Job(models.Model):
         again."""
         try:
             current_app.send_task(
-                self.task_name, args=[str(self.pk)], queue=self.queue, retry=False
+                self.task_name, args=[str(self.pk), self.queue], queue=self.queue, retry=False
             )
         except Exception as error:  # whatever the transport raises
             log.warning("The broker did not take the message of %s: %s.", self, error)

@@ -49,6 +49,7 @@ _HELD = ~Q(worker="") & Q(
 
 # Django puts the names of the concrete model into the constraints' names.
 CONSTRAINTS = (
+    _rule("queue_named", ~Q(queue=""), "A job waits in a queue that has a name."),
     _rule("state_known", Q(state__in=State.values), "There is no such state."),
     _rule(
         "running_held",

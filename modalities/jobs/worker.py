@@ -14,7 +14,6 @@ import os
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.synchronize import Event
@@ -55,22 +54,23 @@ class JobFailed(Exception):
         self.code, self.message = code, message
 
 
-def run_next(kind: type[Job], pk: uuid.UUID | str, compute: Compute) -> None:
-    """Run the job that has waited longest, because the message of job ``pk`` says that one waits.
+def run_next(kind: type[Job], queue: str, compute: Compute) -> None:
+    """Run the job that has waited longest in ``queue``, because a message says that one waits.
 
     Messages come late, twice, out of order or never: that there is work is all they can say. A job
     whose worker died is the oldest, and so the next.
     """
-    job = claim_next(kind)
+    job = claim_next(kind, queue)
     if job is None:
-        log.info("No job waits; the message of job %s came late or twice.", pk)
+        log.info("No job waits in the queue %s; the message came late or twice.", queue)
     else:
         run(job, compute)
 
 
-def claim_next(kind: type[Job]) -> Any:
-    """Claim the first job of the queue that no other worker takes before; None if none waits."""
-    for job in kind._default_manager.queued().in_queue_order()[:HEAD_OF_QUEUE]:
+def claim_next(kind: type[Job], queue: str) -> Any:
+    """Claim the first job of ``queue`` that no other worker takes before; None if none waits."""
+    waiting = kind._default_manager.queued().in_queue(queue)
+    for job in waiting.in_queue_order()[:HEAD_OF_QUEUE]:
         if job.claim(worker_name()):
             return job
     return None

@@ -74,7 +74,7 @@ def submit(modality, method, user, content: bytes, tier: str = "public") -> Subm
 
 
 def score(submission: Submission) -> Submission:
-    tasks.score_submission(str(submission.pk))
+    tasks.score_submission(str(submission.pk), submission.queue)
     submission.refresh_from_db()
     return submission
 
@@ -159,8 +159,8 @@ def test_the_daily_quota_of_the_dev_tier_holds(stem, settings):
 def test_a_message_that_comes_twice_scores_once(stem, tmp_path):
     content = submission_file(tmp_path / "s.h5", *wiener(stem, "public"))
     made = submit(stem, make_method(stem), make_user(), content)
-    tasks.score_submission(str(made.pk))
-    tasks.score_submission(str(made.pk))
+    tasks.score_submission(str(made.pk), made.queue)
+    tasks.score_submission(str(made.pk), made.queue)
     made.refresh_from_db()
     assert made.attempts == 1
     assert [e.event for e in made.events.all()].count("succeeded") == 1

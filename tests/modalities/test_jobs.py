@@ -213,6 +213,7 @@ def test_expected_finish_follows_from_past_durations():
     "row",
     [
         {"state": "stuck"},
+        {"queue": ""},
         {"state": State.RUNNING},
         {"state": State.SUCCEEDED, "finished_at": Now()},
         {"state": State.SUCCEEDED, "percent": 100},

@@ -50,7 +50,7 @@ class Nap(Job):
     """A job that works for ``seconds`` of CPU and clock."""
 
     task_name = "tests.naps.tasks.sleep"
-    queue = "gallery"
+    default_queue = "gallery"
 
     purse = models.ForeignKey(Purse, models.PROTECT)
     seconds = models.FloatField(default=1.0)

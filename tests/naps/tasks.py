@@ -17,8 +17,8 @@ from .models import Dream, Nap
 
 
 @shared_task
-def sleep(pk: str) -> None:
-    run_next(Nap, pk, dream)
+def sleep(pk: str, queue: str) -> None:
+    run_next(Nap, queue, dream)
 
 
 def dream(nap: Nap, report: Report) -> Callable[[], None]:
