@@ -141,7 +141,9 @@ def ranked(scored: Sequence[Scored], by_tier: bool, best_method: str) -> list[Ro
     references = [_is_reference(entry, best_method) for entry, _, _ in scored]
     rows = list(zip(scored, references, strict=True))
     ranks = _ranks([score for (_, _, score), is_ref in rows if score is not None and not is_ref])
-    sharing = Counter(ranks.get(score) for (_, _, score), is_ref in rows if score is not None and not is_ref)
+    sharing = Counter(
+        ranks.get(score) for (_, _, score), is_ref in rows if score is not None and not is_ref
+    )
     made = []
     for (entry, cells, score), is_ref in rows:
         rank = ranks.get(score) if score is not None and not is_ref else None

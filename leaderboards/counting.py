@@ -72,9 +72,7 @@ def results(entry: Entry, tier: str) -> QuerySet[Attempt]:
 
 
 def _one_if(**condition: Any) -> Case:
-    return Case(
-        When(**condition, then=Value(1)), default=Value(0), output_field=IntegerField()
-    )
+    return Case(When(**condition, then=Value(1)), default=Value(0), output_field=IntegerField())
 
 
 def settle(entry: Entry, tier: str) -> None:

@@ -53,7 +53,9 @@ def interval(strata: Strata, level: float = LEVEL) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
-def rank_bounds(scores: Sequence[np.ndarray], level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+def rank_bounds(
+    scores: Sequence[np.ndarray], level: float = LEVEL
+) -> tuple[np.ndarray, np.ndarray]:
     """Give the best and the worst rank that each of n entries may have.
 
     scores: one array (n, scenes) per stratum, the same scenes for all entries. Entry B may be ahead

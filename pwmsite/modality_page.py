@@ -68,7 +68,9 @@ def context(modality: Modality) -> dict[str, Any]:
     }
 
 
-def facts(spec: Spec, boards: boards_page.BoardsPage, gallery: present.Board) -> list[dict[str, str]]:
+def facts(
+    spec: Spec, boards: boards_page.BoardsPage, gallery: present.Board
+) -> list[dict[str, str]]:
     """Give the five facts under the strip; what is not known yet says so."""
     leader, hidden = boards.leader, boards.hidden_leader
     means = {mean.scenario: mean.score.psnr for mean in gallery.means}

@@ -214,8 +214,7 @@ class Ranking(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["modality", "board"], name="ranking_once"),
             models.CheckConstraint(
-                condition=Q(board__in=Board.values)
-                & Q(ranked__lte=models.F("wanted")),
+                condition=Q(board__in=Board.values) & Q(ranked__lte=models.F("wanted")),
                 name="ranking_follows",
                 violation_error_message="Nothing is ranked that was not asked for.",
             ),

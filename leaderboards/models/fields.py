@@ -39,7 +39,9 @@ class Sha256Field(models.CharField):
     """64 hexadecimal digits, or nothing while there is nothing to hash."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"max_length": 64, "blank": True, "validators": [sha256_rule], **kwargs})
+        super().__init__(
+            *args, **{"max_length": 64, "blank": True, "validators": [sha256_rule], **kwargs}
+        )
 
     def deconstruct(self) -> Any:
         """Appear in migrations as the plain field that it is to the database."""

@@ -73,9 +73,7 @@ def data_version(spec: Spec, tier: str) -> str:
 
 def inputs_of(spec: Spec, tier: str) -> str:
     """Name data and code of a baseline: the same inputs give the same result."""
-    return _hash_json(
-        [tier, data_version(spec, tier), program_sha256(), physics.METRICS_VERSION]
-    )
+    return _hash_json([tier, data_version(spec, tier), program_sha256(), physics.METRICS_VERSION])
 
 
 def inputs_of_file(spec: Spec, tier: str, sha256: str) -> str:

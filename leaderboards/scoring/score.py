@@ -47,6 +47,7 @@ class TierResult:
         """Give all of it as JSON data."""
         return asdict(self)
 
+
 def score_tier(
     spec: Spec,
     tier: str,
