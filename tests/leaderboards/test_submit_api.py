@@ -11,7 +11,7 @@ from django.test import Client
 from skimage.metrics import structural_similarity
 
 from leaderboards import upload
-from leaderboards.submission import Submission
+from leaderboards.models import Attempt
 from modalities import physics
 from pwmsite.models import ApiToken
 from tests import challenge
@@ -126,7 +126,7 @@ def test_too_large_a_file_answers_413(program, method):
     kind = "multipart/form-data; boundary=x"
     answer = program.generic("POST", PLACE, b"", content_type=kind, CONTENT_LENGTH=length)
     assert answer.status_code == 413
-    assert not Submission.objects.exists()
+    assert not Attempt.objects.exists()
 
 
 def test_without_a_token_nothing_is_taken(method):
