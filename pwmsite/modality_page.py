@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gallery import present
-from leaderboards import boards_page
+from leaderboards import boards_page, programs
 from modalities import diagrams, downloads, figures, physics
 from modalities.models import Modality
 from modalities.physics import Spec
@@ -105,6 +105,7 @@ def _tier(tier: Any, boards: boards_page.BoardsPage, file: downloads.Download) -
         "dot": DOT[tier.name],
         "boards": boards.tiers[tier.name],
         "download": file,
+        "not_yet": programs.NOT_YET if tier.name == "hidden" else "",
     }
 
 
