@@ -216,17 +216,22 @@ class Job(models.Model):
     # Moves of people and of the sweeper.
 
     def cancel(self, by: str = "") -> bool:
-        """Cancel a waiting job, or ask the worker of a running one to stop; say whether it helped.
+        """Cancel a waiting job, or ask the worker of a running one to stop; False if it has ended.
 
         A running job whose worker is alive stops within two seconds.
         """
         now: dict[str, Any] = {"cancel_requested_at": Now()}
         ended: dict[str, Any] = {"state": State.CANCELLED, "finished_at": Now()}
         running = Q(state=State.RUNNING) & _NOT_CANCELLED
-        self.refresh_from_db()
-        return self._move("cancelled", Q(state=State.QUEUED), by, **now, **ended) or self._move(
-            "cancel asked", running, by, **now
-        )
+        while True:
+            self.refresh_from_db()
+            if self.has_ended or self.cancel_requested_at:
+                return not self.has_ended
+            if self._move("cancelled", Q(state=State.QUEUED), by, **now, **ended):
+                return True
+            if self._move("cancel asked", running, by, **now):
+                return True
+            # A worker took the job or gave it back since it was read: look again.
 
     def restart(self, by: str = "") -> bool:
         """Queue a failed or cancelled job once more, with fresh attempts."""
