@@ -19,7 +19,7 @@ from leaderboards.record import record
 from leaderboards.score import TierResult, score_tier
 from leaderboards.submission import Submission, keep_arrays, load_arrays
 from modalities import datasets
-from modalities.jobs import JobFailed
+from modalities.jobs import JobFailed, JobRefused
 from modalities.physics import METRICS_VERSION, Report, Spec, silent
 from modalities.physics.progress import Part
 
@@ -50,7 +50,7 @@ def _read(submission: Submission, expected: Expectation) -> Reading:
             problems=refused.problems
         )
         count = len(refused.problems)
-        raise JobFailed(
+        raise JobRefused(
             "refused",
             f"The file has {count} problem{'s' if count > 1 else ''}; each is listed with the "
             "sample and the field. Nothing was scored and nothing counts against your quota.",

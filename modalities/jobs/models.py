@@ -195,9 +195,11 @@ class Job(models.Model):
 
     def fail(self, code: str, message: str) -> None:
         """End the job with a reason; raise LeaseLost when it is no longer this worker's."""
-        why = {"error_code": code, "error_message": message}
-        if not self._end("failed", Q(), detail=f"{code}: {message}", state=State.FAILED, **why):
-            self._lost()
+        self._fail("failed", code, message)
+
+    def refuse(self, code: str, message: str) -> None:
+        """End the job because of what a person gave it; otherwise like ``fail``."""
+        self._fail("refused", code, message)
 
     def stop(self) -> None:
         """End the job as was asked; raise LeaseLost when it is not this worker's to stop."""
@@ -290,6 +292,11 @@ class Job(models.Model):
 
     def _lost(self) -> Any:
         raise LeaseLost(f"{self} is no longer held with token {self.token}.")
+
+    def _fail(self, event: str, code: str, message: str) -> None:
+        why = {"error_code": code, "error_message": message}
+        if not self._end(event, Q(), detail=f"{code}: {message}", state=State.FAILED, **why):
+            self._lost()
 
     def _end(self, event: str, where: Q, detail: str = "", **changes: Any) -> bool:
         running = Q(state=State.RUNNING) & where
