@@ -6,7 +6,6 @@ from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import User
-
 from django.db import transaction
 from django.utils import timezone
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
+from leaderboards.score import score_tier
 
 from leaderboards.intake import Expectation, read_submission
-from leaderboards.score import score_tier
 from modalities import datasets, physics
 
 STARTERS = Path(__file__).parents[2] / "leaderboards" / "starters"

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 from django.test import Client
+from leaderboards.submission import Submission
 from skimage.metrics import structural_similarity
 
 from leaderboards import upload
-from leaderboards.submission import Submission
 from modalities import physics
 from pwmsite.models import ApiToken
 from tests import challenge

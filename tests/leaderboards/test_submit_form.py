@@ -8,10 +8,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from leaderboards.submission import Submission, private_storage
 
 from leaderboards import upload
 from leaderboards.models import Entry
-from leaderboards.submission import Submission, private_storage
 from modalities.jobs import State
 from tests import challenge
 from tests.factories import make_method, make_modality, make_user
