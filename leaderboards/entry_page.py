@@ -10,7 +10,7 @@ from modalities import physics
 from modalities.figures import fixed, interval, megabytes, percent, seconds
 from modalities.models import TierName
 
-from . import counting
+from . import counting, tells
 from .models import Attempt, Board, Entry, Kind, Origin, TierScore, Variant
 
 EVIDENCE = (
@@ -38,6 +38,7 @@ def of(entry: Entry) -> dict[str, Any]:
             _evidence(t, certificates.get(t.attempt_id)) for t in tiers if t.attempt is not None
         ],
         "history": history(entry),
+        "is_rounded": any(t.attempt and not tells.is_open(t.tier) for t in tiers),
     }
 
 

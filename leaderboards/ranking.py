@@ -18,12 +18,10 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from modalities import physics
 from modalities.models import Modality
 
 from . import tells
 from .models import (
-    Board,
     Entry,
     Ranking,
     ScoreTier,
@@ -32,7 +30,7 @@ from .models import (
     is_reference,
     tiers_of,
 )
-from .uncertainty import SAME, Strata, interval, rank_bounds
+from .uncertainty import SAME, interval, rank_bounds
 
 # An oracle may be beaten by this much, 0.05 dB of PSNR. A blind estimate is now and then that lucky,
 # and beats the truth by what the operator itself lacks of the instrument.

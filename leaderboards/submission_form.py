@@ -9,13 +9,9 @@ from django.template.defaultfilters import filesizeformat
 
 from modalities.models import Modality
 
+from . import programs
 from .models import UPLOAD_TIERS, Method, https_rule
 from .upload import largest
-
-HIDDEN = (
-    "The hidden tier takes programs, and this server does not run programs yet. "
-    "Send your reconstructions to the public or the dev tier."
-)
 
 
 class SubmissionForm(forms.Form):
@@ -75,7 +71,7 @@ class SubmissionForm(forms.Form):
         given = super().clean() or {}
         modality, method, file = (given.get(name) for name in ("modality", "method", "file"))
         if self.data.get("tier") == "hidden":
-            self._errors["tier"] = self.error_class([HIDDEN])
+            self._errors["tier"] = self.error_class([programs.NOT_YET])
         if modality and method and not method.modalities.contains(modality):
             self.add_error(
                 "method",

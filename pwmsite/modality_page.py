@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gallery import present
-from leaderboards import boards_page
+from leaderboards import boards_page, programs
 from modalities import diagrams, downloads, figures, physics
 from modalities.models import Modality
 from modalities.physics import Spec
@@ -42,8 +42,8 @@ def context(modality: Modality) -> dict[str, Any]:
         "boards": boards,
         "facts": facts(spec, boards, gallery),
         "tiers": [
-            _tier(tier, boards, next(f for f in files if f.tier == tier.name))
-            for tier in modality.tiers.all()
+            _tier(tier, boards, next(f for f in files if f.tier == tier["name"]))
+            for tier in modality.tiers
         ],
         "ranges": {"drawing": diagrams.ranges(spec), "rows": _range_rows(spec)},
         "model": _model(modality, spec),
@@ -94,18 +94,12 @@ def facts(
     ]
 
 
-def _tier(tier: Any, boards: boards_page.BoardsPage, file: downloads.Download) -> dict[str, Any]:
-    return {
-        "key": tier.name,
-        "title": tier.title,
-        "summary": tier.summary,
-        "get": tier.get,
-        "use": tier.use,
-        "submit": tier.submit,
-        "dot": DOT[tier.name],
-        "boards": boards.tiers[tier.name],
-        "download": file,
-    }
+def _tier(
+    card: dict[str, str], boards: boards_page.BoardsPage, file: downloads.Download
+) -> dict[str, Any]:
+    tier = card["name"]
+    extra = {"key": tier, "dot": DOT[tier], "boards": boards.tiers[tier], "download": file}
+    return card | extra | {"not_yet": programs.NOT_YET if tier == "hidden" else ""}
 
 
 def _range_rows(spec: Spec) -> list[dict[str, Any]]:

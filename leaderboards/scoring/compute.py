@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from leaderboards import counting
+from leaderboards import counting, programs
 from leaderboards.models import Attempt, Kind
 from modalities.jobs import JobFailed
 from modalities.jobs.usage import measured
@@ -46,4 +46,4 @@ def _run(attempt: Attempt, report: Report) -> Result:
             "has to run build_datasets there; then start this again. Nothing counts against a "
             "quota.",
         ) from None
-    raise JobFailed("no_programs", "This server does not run people's programs yet.")
+    raise JobFailed("no_programs", programs.NOT_YET)

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from leaderboards.expected import expectation
 from leaderboards.intake.reader import IntakeUnavailable, Reading, Refused, read_submission
 from leaderboards.models import Attempt, Kind
-from modalities.jobs import JobFailed
+from modalities.jobs import JobFailed, JobRefused
 from modalities.physics import METRICS_VERSION, Report
 from modalities.physics.progress import Part
 
@@ -61,7 +61,7 @@ def _read(first: Attempt, attempt: Attempt) -> Reading:
     except Refused as refused:
         Attempt.objects.filter(pk=attempt.pk, token=attempt.token).update(problems=refused.problems)
         count = len(refused.problems)
-        raise JobFailed(
+        raise JobRefused(
             "refused",
             f"The file has {count} problem{'s' if count > 1 else ''}; each is listed with the "
             "sample and the field. Nothing was scored and nothing counts against your quota.",

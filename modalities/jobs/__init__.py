@@ -10,7 +10,7 @@ doubled.
 
 from .models import Job, JobEvent, JobQuerySet, LeaseLost
 from .rules import ENDED, LEASE, LIVE, State
-from .worker import JobFailed
+from .worker import JobFailed, JobRefused
 
 __all__ = [
     "ENDED",
@@ -20,6 +20,7 @@ __all__ = [
     "JobEvent",
     "JobFailed",
     "JobQuerySet",
+    "JobRefused",
     "LeaseLost",
     "State",
 ]

@@ -195,9 +195,11 @@ class Job(models.Model):
 
     def fail(self, code: str, message: str) -> None:
         """End the job with a reason; raise LeaseLost when it is no longer this worker's."""
-        why = {"error_code": code, "error_message": message}
-        if not self._end("failed", Q(), detail=f"{code}: {message}", state=State.FAILED, **why):
-            self._lost()
+        self._fail("failed", code, message)
+
+    def refuse(self, code: str, message: str) -> None:
+        """End the job because of what a person gave it; otherwise like ``fail``."""
+        self._fail("refused", code, message)
 
     def stop(self) -> None:
         """End the job as was asked; raise LeaseLost when it is not this worker's to stop."""
@@ -216,17 +218,22 @@ class Job(models.Model):
     # Moves of people and of the sweeper.
 
     def cancel(self, by: str = "") -> bool:
-        """Cancel a waiting job, or ask the worker of a running one to stop; say whether it helped.
+        """Cancel a waiting job, or ask the worker of a running one to stop; False if it has ended.
 
         A running job whose worker is alive stops within two seconds.
         """
         now: dict[str, Any] = {"cancel_requested_at": Now()}
         ended: dict[str, Any] = {"state": State.CANCELLED, "finished_at": Now()}
         running = Q(state=State.RUNNING) & _NOT_CANCELLED
-        self.refresh_from_db()
-        return self._move("cancelled", Q(state=State.QUEUED), by, **now, **ended) or self._move(
-            "cancel asked", running, by, **now
-        )
+        while True:
+            self.refresh_from_db()
+            if self.has_ended or self.cancel_requested_at:
+                return not self.has_ended
+            if self._move("cancelled", Q(state=State.QUEUED), by, **now, **ended):
+                return True
+            if self._move("cancel asked", running, by, **now):
+                return True
+            # A worker took the job or gave it back since it was read: look again.
 
     def restart(self, by: str = "") -> bool:
         """Queue a failed or cancelled job once more, with fresh attempts."""
@@ -285,6 +292,11 @@ class Job(models.Model):
 
     def _lost(self) -> Any:
         raise LeaseLost(f"{self} is no longer held with token {self.token}.")
+
+    def _fail(self, event: str, code: str, message: str) -> None:
+        why = {"error_code": code, "error_message": message}
+        if not self._end(event, Q(), detail=f"{code}: {message}", state=State.FAILED, **why):
+            self._lost()
 
     def _end(self, event: str, where: Q, detail: str = "", **changes: Any) -> bool:
         running = Q(state=State.RUNNING) & where

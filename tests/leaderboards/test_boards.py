@@ -2,6 +2,7 @@
 
 import pytest
 from django.utils import timezone
+from leaderboards.record import refresh
 from pytest_django import DjangoAssertNumQueries
 
 from leaderboards import boards
@@ -15,7 +16,6 @@ from leaderboards.models import (
     TierScore,
     Trust,
 )
-from leaderboards.record import refresh
 from modalities.models import Modality
 from tests.factories import make_entry, make_method, make_modality, make_user
 

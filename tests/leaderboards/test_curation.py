@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from django.contrib.auth.models import User
+from leaderboards.curation import CurationError, Evidence
 
 from leaderboards import boards
-from leaderboards.curation import CurationError, Evidence
 from leaderboards.models import Checkpoint, Entry, Origin, Trust
 from tests.factories import make_entry, make_method, make_modality, make_user
 

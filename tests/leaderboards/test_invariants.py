@@ -1,10 +1,10 @@
 """What must hold of boards and credits is noticed when it does not."""
 
 import pytest
+from leaderboards.credits import CreditAccount
 
 from leaderboards import invariants
 from leaderboards.catalogue import sync_everything
-from leaderboards.credits import CreditAccount
 from leaderboards.models import Entry, Origin
 from modalities.jobs.invariants import CHECKS
 from tests.factories import make_entry, make_tier_score, make_user

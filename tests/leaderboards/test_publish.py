@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from leaderboards.publish import PUBLISHED, publish
 
 from leaderboards.catalogue import enlist
 from leaderboards.models import Entry, Method, Publication, TierScore, Trust
-from leaderboards.publish import PUBLISHED, publish
 from modalities.models import Modality
 from modalities.physics.tables import CatalogueError
 from tests.factories import make_entry, make_method, make_modality, make_user

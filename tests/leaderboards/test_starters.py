@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
+from leaderboards.score import score_tier
 
 from leaderboards.intake import Expectation, read_submission
 from leaderboards.scoring.score import score_tier

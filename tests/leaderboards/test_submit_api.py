@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from django.test import Client
+from leaderboards.submission import Submission
 from skimage.metrics import structural_similarity
 
 from leaderboards import upload

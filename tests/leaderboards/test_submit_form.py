@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from leaderboards.submission import Submission, private_storage
 
 from leaderboards import upload
 from leaderboards.models import Attempt, Entry, private_storage

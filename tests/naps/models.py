@@ -59,7 +59,7 @@ class Nap(Job):
 
     def after_move(self, event: str) -> None:
         """Give the credit back when the nap ends without a result."""
-        if event in ("failed", "lost", "cancelled"):
+        if event in ("refused", "failed", "lost", "cancelled"):
             Purse.objects.filter(pk=self.purse_id).update(credits=F("credits") + 1)
             Line.objects.create(purse_id=self.purse_id, amount=1, nap=self.pk)
 
