@@ -10,7 +10,6 @@ from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from leaderboards.submission import Submission
 
 from leaderboards import tasks
 from leaderboards.catalogue import sync_everything

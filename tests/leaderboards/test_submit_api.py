@@ -8,7 +8,6 @@ import h5py
 import numpy as np
 import pytest
 from django.test import Client
-from leaderboards.submission import Submission
 from skimage.metrics import structural_similarity
 
 from leaderboards import upload
@@ -98,7 +97,7 @@ def test_what_is_wrong_comes_by_field(program, method):
     answer = program.post(PLACE, {"tier": "hidden", "method": method.slug})
     assert answer.status_code == 400
     assert set(answer.json()) == {"modality", "tier", "file"}
-    assert "does not run programs" in answer.json()["tier"][0]
+    assert "nobody can enter the hidden tier" in answer.json()["tier"][0]
 
 
 def test_a_file_sent_where_text_is_expected_is_no_file(program, method):

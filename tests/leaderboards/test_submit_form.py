@@ -8,7 +8,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from leaderboards.submission import Submission, private_storage
 
 from leaderboards import upload
 from leaderboards.models import Attempt, Entry, private_storage
@@ -117,7 +116,7 @@ def test_every_missing_field_is_named_at_once(client, method):
     [
         ({"modality": "ct"}, "modality", "no such modality"),
         ({"tier": "secret"}, "tier", "public and the dev tier"),
-        ({"tier": "hidden"}, "tier", "does not run programs"),
+        ({"tier": "hidden"}, "tier", "nobody can enter the hidden tier"),
         ({"method": "unknown"}, "method", "no such method"),
         ({"code_url": "http://example.org"}, "code_url", "https://"),
         ({"code_url": "javascript:alert(1)"}, "code_url", "https://"),
