@@ -33,7 +33,7 @@ MOST_LIVE = 40
 # Who serves what: files are read in the sandbox, everything else is run.
 QUEUES = {Kind.FILE: "scoring", Kind.BASELINE: "hidden", Kind.PROGRAM: "hidden"}
 _GONE = (State.FAILED, State.CANCELLED)
-# Nobody may change these once an attempt has its score. Arrays are thinned by age, their hash stays.
+# Nobody may change these once an attempt has its score.
 EVIDENCE = (
     *("kind", "modality", "tier", "variant", "repeats", "result", "score", "corrected_spec"),
     *("metrics_version", "data_version", "environment", "inputs_sha256", "program_sha256"),

@@ -281,7 +281,7 @@ class Decided(models.Model):
         )
 
     def _lock(self) -> None:
-        """Wait for whoever changes this entry, so that what is read next still holds when written."""
+        """Wait for others who change this entry, so that what is read next still holds."""
         type(self)._base_manager.select_for_update().get(pk=self.pk)
 
     def _pairs(self, seconds: Sequence[Attempt]) -> list[tuple[Attempt, Attempt]]:

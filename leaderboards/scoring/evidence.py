@@ -67,7 +67,7 @@ def environment_sha256() -> str:
 
 
 def data_version(spec: Spec, tier: str) -> str:
-    """Name the data that a tier's scores are computed on; the standard board's are the gallery's."""
+    """Name the data of a tier's scores; the standard board's are the gallery's."""
     return datasets.version_of(spec, "public" if tier == ScoreTier.STANDARD else tier)
 
 
