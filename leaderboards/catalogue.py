@@ -19,6 +19,7 @@ from .published_files import PUBLISHED, publish
 FAMILIES = {
     "analytic": Family.CLASSICAL,
     "iterative": Family.CLASSICAL,
+    "denoising": Family.CLASSICAL,
     "self-supervised": Family.SELF_SUPERVISED,
     "learned": Family.LEARNED,
 }
