@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from modalities import physics
+from modalities.jobs.usage import measured
 from modalities.physics.progress import Part, Report
 from modalities.physics.scenarios import Outcome
 
@@ -44,16 +44,16 @@ class Files:
 def compute(run: Run, report: Report) -> Callable[[], None]:
     """Compute ``run`` from its own spec; return what writes its rows when the run still holds."""
     spec = snapshot.restore(run.spec)
-    files, start = Files(run), time.process_time()
+    files = Files(run)
     try:
-        calibrated = _calibrate(spec, run.seed, Part(report, 0.0, CALIBRATION_SHARE))
-        done = CALIBRATION_SHARE if calibrated else 0.0
-        results = _results(run, spec, calibrated, files, Part(report, done, 1.0))
+        with measured() as usage:
+            calibrated = _calibrate(spec, run.seed, Part(report, 0.0, CALIBRATION_SHARE))
+            done = CALIBRATION_SHARE if calibrated else 0.0
+            results = _results(run, spec, calibrated, files, Part(report, done, 1.0))
     except BaseException:
         files.drop()
         raise
-    seconds = time.process_time() - start
-    return lambda: _save(run, calibrated, results, seconds)
+    return lambda: _save(run, calibrated, results, usage.cpu_seconds)
 
 
 def _calibrate(spec: physics.Spec, seed: int, report: Report) -> dict[str, float]:
