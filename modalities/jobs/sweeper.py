@@ -10,20 +10,14 @@ import logging
 import random
 import threading
 
-from django.apps import apps
 from django.db import Error, connection
 
-from .models import Job
+from .models import kinds
 from .rules import LEASE
 
 log = logging.getLogger(__name__)
 
 PERIOD = LEASE.total_seconds() / 6
-
-
-def kinds() -> list[type[Job]]:
-    """List every kind of job that the installed apps define."""
-    return [model for model in apps.get_models() if issubclass(model, Job)]
 
 
 def sweep() -> dict[str, int]:
