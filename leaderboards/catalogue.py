@@ -20,6 +20,7 @@ FAMILIES = {
     "analytic": Family.CLASSICAL,
     "iterative": Family.CLASSICAL,
     "denoising": Family.CLASSICAL,
+    "variational": Family.CLASSICAL,
     "self-supervised": Family.SELF_SUPERVISED,
     "learned": Family.LEARNED,
 }

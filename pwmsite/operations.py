@@ -23,8 +23,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from modalities.jobs import Job, State
-from modalities.jobs.sweeper import kinds
+from modalities.jobs import Job, State, kinds
 from pwmsite.health import CHECKS, outcome
 from pwmsite.models import Worker
 
