@@ -151,6 +151,8 @@ class Attempt(Job):
 
     task_name = "leaderboards.tasks.attempt"
     default_queue = "scoring"
+    files_storage = "private"
+    files_folder = "attempts"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     modality = models.ForeignKey(Modality, models.PROTECT, related_name="attempts")
@@ -274,6 +276,9 @@ class Attempt(Job):
 
     def expected_result_count(self) -> int:
         return 1
+
+    def kept_files(self) -> set[str]:
+        return {field.name for field in (self.file, self.arrays) if field.name}
 
     def reconstructions(self) -> dict[str, Any]:
         """Read the arrays that were kept, by sample."""
