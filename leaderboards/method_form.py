@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db import transaction
@@ -66,9 +66,11 @@ class MethodForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.user = user
         for name in ("family", "checkpoint"):
-            self.fields[name].choices = [c for c in self.fields[name].choices if c[0]]
-        self.fields["modalities"].queryset = Modality.objects.listed()
-        self.fields["modalities"].label_from_instance = lambda m: m.name
+            choice = cast(forms.TypedChoiceField, self.fields[name])
+            choice.choices = [(value, label) for value, label in choice.choices if value]
+        modalities = cast(forms.ModelMultipleChoiceField, self.fields["modalities"])
+        modalities.queryset = Modality.objects.listed()
+        modalities.label_from_instance = lambda m: m.name  # type: ignore[method-assign]
         for name in ("paper_url", "code_url"):
             self.fields[name].validators = [https_rule]
             self.fields[name].error_messages["invalid"] = https_rule.message

@@ -137,7 +137,9 @@ class AppendOnly(models.Model):
 
     class Meta:
         abstract = True
-        constraints = (NeverChanged(name="%(app_label)s_%(class)s_append_only"),)
+        constraints: tuple[models.BaseConstraint, ...] = (
+            NeverChanged(name="%(app_label)s_%(class)s_append_only"),
+        )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
