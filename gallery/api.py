@@ -25,8 +25,10 @@ class ResultSerializer(serializers.ModelSerializer[SceneResult]):
 
     class Meta:
         model = SceneResult
-        fields = ("scene", "scenario", "psnr", "ssim", "consistency", "cpu_seconds")
-        fields += ("spec_error", "files")
+        fields = (
+            *("scene", "scenario", "psnr", "ssim", "consistency", "cpu_seconds"),
+            *("spec_error", "files"),
+        )
 
     def get_files(self, result: SceneResult) -> dict[str, str]:
         address = self.context["request"].build_absolute_uri
@@ -50,10 +52,12 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
     class Meta:
         model = Run
-        fields = ("id", "modality", "method", "seed", "state", "phase", "percent", "attempts")
-        fields += ("error_code", "error_message", "queued_at", "started_at", "finished_at")
-        fields += ("spec_hash", "physics_version", "cpu_seconds", "calibrated", "violations")
-        fields += ("url", "page")
+        fields: tuple[str, ...] = (
+            *("id", "modality", "method", "seed", "state", "phase", "percent", "attempts"),
+            *("error_code", "error_message", "queued_at", "started_at", "finished_at"),
+            *("spec_hash", "physics_version", "cpu_seconds", "calibrated", "violations"),
+            *("url", "page"),
+        )
 
 
 class RunDetailSerializer(RunSerializer):
