@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from modalities.models import Modality
 
-from . import present
+from . import gallery_page
 from .models import Run, RunEvent, SceneResult
 
 
@@ -34,7 +34,7 @@ class ResultSerializer(serializers.ModelSerializer[SceneResult]):
         address = self.context["request"].build_absolute_uri
         kinds = ("truth", "measurement", "reconstruction", "difference", "arrays")
         names = {kind: getattr(result, kind).name for kind in kinds}
-        return {kind: address(present.file_url(result.run_id, n)) for kind, n in names.items()}
+        return {kind: address(gallery_page.file_url(result.run_id, n)) for kind, n in names.items()}
 
 
 class EventSerializer(serializers.ModelSerializer[RunEvent]):
@@ -85,12 +85,12 @@ class RunViewSet(viewsets.ReadOnlyModelViewSet[Run]):
         return super().get_queryset().prefetch_related("results", "events")
 
 
-class ScoreSerializer(serializers.Serializer[present.Score]):
+class ScoreSerializer(serializers.Serializer[gallery_page.Score]):
     psnr = serializers.FloatField()
     ssim = serializers.FloatField()
 
 
-class PictureSerializer(serializers.Serializer[present.Cell]):
+class PictureSerializer(serializers.Serializer[gallery_page.Cell]):
     scenario = serializers.CharField()
     meaning = serializers.CharField()
     score = ScoreSerializer()
@@ -101,7 +101,7 @@ class PictureSerializer(serializers.Serializer[present.Cell]):
     difference = serializers.CharField()
 
 
-class SceneRowSerializer(serializers.Serializer[present.SceneRow]):
+class SceneRowSerializer(serializers.Serializer[gallery_page.SceneRow]):
     index = serializers.IntegerField()
     name = serializers.CharField()
     description = serializers.CharField()
@@ -109,14 +109,14 @@ class SceneRowSerializer(serializers.Serializer[present.SceneRow]):
     cells = PictureSerializer(many=True)
 
 
-class MeanSerializer(serializers.Serializer[present.Mean]):
+class MeanSerializer(serializers.Serializer[gallery_page.Mean]):
     scenario = serializers.CharField()
     meaning = serializers.CharField()
     score = ScoreSerializer()
     source = ScoreSerializer(allow_null=True)
 
 
-class RunLineSerializer(serializers.Serializer[present.RunLine]):
+class RunLineSerializer(serializers.Serializer[gallery_page.RunLine]):
     id = serializers.UUIDField()
     url = serializers.CharField()
     state = serializers.CharField()
@@ -125,7 +125,7 @@ class RunLineSerializer(serializers.Serializer[present.RunLine]):
     error_message = serializers.CharField()
 
 
-class BoardSerializer(serializers.Serializer[present.Board]):
+class GallerySerializer(serializers.Serializer[gallery_page.Gallery]):
     """The gallery of a modality; ``run`` is null while nothing was computed."""
 
     key = serializers.CharField()
@@ -143,10 +143,10 @@ class BoardSerializer(serializers.Serializer[present.Board]):
 class GalleryView(APIView):
     """The gallery of one modality, as its page shows it."""
 
-    @extend_schema(responses=BoardSerializer, operation_id="gallery_retrieve")
+    @extend_schema(responses=GallerySerializer, operation_id="gallery_retrieve")
     def get(self, request: Request, key: str) -> Response:
         modality = Modality.objects.listed().filter(key=key).first()
         if modality is None:
             raise Http404
-        data: dict[str, Any] = dict(BoardSerializer(present.board(modality)).data)
+        data: dict[str, Any] = dict(GallerySerializer(gallery_page.of_modality(modality)).data)
         return Response(data)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gallery import present
+from gallery import gallery_page
 from leaderboards import panels
-from modalities import diagrams, downloads, figures, physics
+from modalities import diagrams, figures, physics, tier_downloads
 from modalities.models import Modality
 from modalities.physics import Spec
 from modalities.primitives import PRIMITIVES, SYMBOLS, formula
@@ -31,9 +31,9 @@ SCENARIOS = ("I", "II", "III")
 def context(modality: Modality) -> dict[str, Any]:
     """Gather everything that templates/modalities/page.html prints."""
     spec = modality.spec
-    gallery = present.board(modality)
+    gallery = gallery_page.of_modality(modality)
     boards = panels.of(modality)
-    files = downloads.of(modality)
+    files = tier_downloads.of(modality)
     return {
         "nav": "modalities",
         "modality": modality,
@@ -68,7 +68,7 @@ def context(modality: Modality) -> dict[str, Any]:
     }
 
 
-def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dict[str, str]]:
+def facts(spec: Spec, boards: panels.Boards, gallery: gallery_page.Gallery) -> list[dict[str, str]]:
     """Give the five facts under the strip; what is not known yet says so."""
     leader, hidden = boards.leader, boards.hidden_leader
     means = {mean.scenario: mean.score.psnr for mean in gallery.means}
@@ -92,7 +92,9 @@ def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dic
     ]
 
 
-def _tier(card: dict[str, str], boards: panels.Boards, file: downloads.Download) -> dict[str, Any]:
+def _tier(
+    card: dict[str, str], boards: panels.Boards, file: tier_downloads.Download
+) -> dict[str, Any]:
     tier = card["name"]
     extra = {"key": tier, "dot": DOT[tier], "boards": boards.tiers[tier], "download": file}
     return card | extra
@@ -153,7 +155,7 @@ def _model(modality: Modality, spec: Spec) -> dict[str, Any]:
     }
 
 
-def _source_gallery(modality: Modality, gallery: present.Board) -> dict[str, Any] | None:
+def _source_gallery(modality: Modality, gallery: gallery_page.Gallery) -> dict[str, Any] | None:
     """Lay out what the source's gallery printed, with the precision of our own table."""
     source = modality.facts.get("source_gallery")
     if not source:
