@@ -118,7 +118,8 @@ def disks() -> list[Disk]:
         usage = shutil.disk_usage(path) if path.exists() else None
         found.append(Disk(name, str(path), usage and usage.free, usage and usage.total))
     if not isinstance(default_storage, FileSystemStorage):
-        found.append(Disk("Files", f"bucket {default_storage.bucket_name}", None, None))
+        bucket = getattr(default_storage, "bucket_name", "")
+        found.append(Disk("Files", f"bucket {bucket}", None, None))
     return found
 
 

@@ -20,9 +20,9 @@ def remove_unfinished() -> int:
     """Remove what writers left behind when they died; count the files."""
     left = [
         path
-        for alias in ("default", "private")
-        if isinstance(storages[alias], WholeFileStorage)
-        for path in storages[alias].unfinished()
+        for storage in (storages["default"], storages["private"])
+        if isinstance(storage, WholeFileStorage)
+        for path in storage.unfinished()
     ]
     for path in left:
         path.unlink(missing_ok=True)
