@@ -36,6 +36,11 @@ ASKED = {
 }
 
 
+class ModalitiesField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Modality) -> str:
+        return obj.name
+
+
 class MethodForm(forms.ModelForm):
     """A method as its owner describes it."""
 
@@ -59,6 +64,7 @@ class MethodForm(forms.ModelForm):
             "checkpoint": forms.RadioSelect,
             "modalities": forms.CheckboxSelectMultiple,
         }
+        field_classes = {"modalities": ModalitiesField}
         help_texts = HINTS
         error_messages = {name: {"required": text} for name, text in ASKED.items()}
 
@@ -67,10 +73,10 @@ class MethodForm(forms.ModelForm):
         self.user = user
         for name in ("family", "checkpoint"):
             choice = cast(forms.TypedChoiceField, self.fields[name])
-            choice.choices = [(value, label) for value, label in choice.choices if value]
-        modalities = cast(forms.ModelMultipleChoiceField, self.fields["modalities"])
+            known = Method._meta.get_field(name).choices
+            choice.choices = list(cast("list[tuple[str, str]]", known))
+        modalities = cast(ModalitiesField, self.fields["modalities"])
         modalities.queryset = Modality.objects.listed()
-        modalities.label_from_instance = lambda m: m.name  # type: ignore[method-assign]
         for name in ("paper_url", "code_url"):
             self.fields[name].validators = [https_rule]
             self.fields[name].error_messages["invalid"] = https_rule.message

@@ -14,10 +14,15 @@ from .models import UPLOAD_TIERS, Method, https_rule
 from .upload import largest
 
 
+class ModalityField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Modality) -> str:
+        return obj.short_name
+
+
 class SubmissionForm(forms.Form):
     """A file of reconstructions; the page and the API check it by the same rules."""
 
-    modality = forms.ModelChoiceField(
+    modality = ModalityField(
         Modality.objects.none(),
         to_field_name="key",
         empty_label="Choose a modality",
@@ -63,9 +68,8 @@ class SubmissionForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.was_too_large = was_too_large
         self.fields["code_url"].validators = [https_rule]
-        modality = cast(forms.ModelChoiceField, self.fields["modality"])
+        modality = cast(ModalityField, self.fields["modality"])
         modality.queryset = Modality.objects.listed()
-        modality.label_from_instance = lambda m: m.short_name  # type: ignore[method-assign]
         method = cast(forms.ModelChoiceField, self.fields["method"])
         method.queryset = Method.objects.owned_by(user)
 
