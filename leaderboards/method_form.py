@@ -71,10 +71,8 @@ class MethodForm(forms.ModelForm):
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        for name in ("family", "checkpoint"):
-            choice = cast(forms.TypedChoiceField, self.fields[name])
-            known = Method._meta.get_field(name).choices
-            choice.choices = list(cast("list[tuple[str, str]]", known))
+        for name, words in (("family", Family), ("checkpoint", Checkpoint)):
+            cast(forms.TypedChoiceField, self.fields[name]).choices = words.choices
         modalities = cast(ModalitiesField, self.fields["modalities"])
         modalities.queryset = Modality.objects.listed()
         for name in ("paper_url", "code_url"):
