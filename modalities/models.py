@@ -81,7 +81,7 @@ class Modality(models.Model):
     @property
     def best_method(self) -> str:
         """The physics' name of the method that the gallery shows; "" without a catalogue file."""
-        return self.spec.gallery_method if self.key in physics.keys() else ""
+        return self.spec.gallery_method if self.key in set(physics.keys()) else ""
 
     def touch(self) -> None:
         """Bump the version. Call it in the transaction of the write that changes a page."""

@@ -8,7 +8,7 @@ doubled.
       └─ reclaim, release ┘     (the third lost lease: FAILED, code "lost")
 """
 
-from .models import Job, JobEvent, JobQuerySet, LeaseLost
+from .models import Job, JobEvent, JobQuerySet, LeaseLost, kinds
 from .rules import ENDED, LEASE, LIVE, State
 from .worker import JobFailed, JobRefused
 
@@ -23,4 +23,5 @@ __all__ = [
     "JobRefused",
     "LeaseLost",
     "State",
+    "kinds",
 ]

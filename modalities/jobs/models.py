@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from celery import current_app
+from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q, Window
@@ -93,6 +94,9 @@ class Job(models.Model):
 
     task_name: ClassVar[str]
     default_queue: ClassVar[str]
+    # Where the files of its attempts lie, if it has any: an alias of STORAGES, and a folder there.
+    files_storage: ClassVar[str] = "default"
+    files_folder: ClassVar[str] = ""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
@@ -143,6 +147,10 @@ class Job(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED
+
+    def path(self, name: str) -> str:
+        """Name a file of this attempt in the storage; the token keeps attempts apart."""
+        return f"{self.files_folder}/{self.pk}/{self.token}/{name}"
 
     # Moves of a worker: each is conditional on the state and on the token that the worker holds.
 
@@ -285,6 +293,13 @@ class Job(models.Model):
         """Say how many rows a succeeded job of this kind must have produced."""
         return 0
 
+    def kept_files(self) -> set[str]:
+        """Name the files that the job's rows promise; other files of its attempts are deleted.
+
+        Write them while the job runs: files of an attempt that has ended are kept by a row or go.
+        """
+        return set()
+
     # How a move is made.
 
     def _mine(self) -> models.QuerySet:
@@ -343,6 +358,11 @@ def _given_up() -> dict[str, Any]:
         "once more, tell the operator: it may need more memory than the server has."
     )
     return {"state": State.FAILED, "error_code": "lost", "error_message": message, **_ended()}
+
+
+def kinds() -> list[type[Job]]:
+    """List every kind of job that the installed apps define."""
+    return [model for model in apps.get_models() if issubclass(model, Job)]
 
 
 class JobEvent(AppendOnly):

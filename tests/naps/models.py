@@ -51,6 +51,7 @@ class Nap(Job):
 
     task_name = "tests.naps.tasks.sleep"
     default_queue = "gallery"
+    files_folder = "naps"
 
     purse = models.ForeignKey(Purse, models.PROTECT)
     seconds = models.FloatField(default=1.0)
@@ -68,6 +69,9 @@ class Nap(Job):
 
     def expected_result_count(self) -> int:
         return 1
+
+    def kept_files(self) -> set[str]:
+        return set(self.dreams.values_list("file", flat=True))
 
 
 class NapEvent(JobEvent):

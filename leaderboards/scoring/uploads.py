@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import BinaryIO, cast
+import io
+from typing import cast
 
 from django.db.models import QuerySet
 
@@ -50,7 +51,7 @@ def outdated() -> QuerySet[Attempt]:
 def _read(first: Attempt, attempt: Attempt) -> Reading:
     try:
         with first.file.open("rb") as stored:
-            upload = cast(BinaryIO, stored)
+            upload = cast(io.BufferedReader, stored)
             if hashlib.file_digest(upload, "sha256").hexdigest() != first.sha256:
                 raise JobFailed(
                     "changed",
