@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
@@ -180,10 +180,8 @@ _FIELDS = (
     *("source", "source_name", "source_label", "score", "score_low", "score_high"),
     *("rank_low", "rank_high", "is_above_oracle"),
 )
-_CELL_FIELDS = (
-    *("score", "score_low", "score_high", "psnr", "ssim", "consistency"),
-    *("cpu_seconds", "peak_memory_mb"),
-)
+# What a cell holds and does not print; a new figure of ``TierScore`` is one more field of ``Cell``.
+_CELL_FIELDS = [f.name for f in fields(Cell) if f.name != "tier" and not f.name.endswith("_text")]
 
 
 def _entries(where: Q) -> list[Any]:

@@ -12,15 +12,16 @@ from django.utils.safestring import SafeString, mark_safe
 from modalities import physics, svg
 from modalities.figures import fixed
 from modalities.models import Modality
+from modalities.physics import scoring
 
 from . import board_rows, boards, charts
 from .models import Board, Origin, entry_name
 from .published_files import facts_of
 
-STANDARD_FORMULA = "Score = 0.5 × clip((PSNR − 15) / 30, 0, 1) + 0.5 × SSIM."
+STANDARD_FORMULA = f"Score = {scoring.STANDARD_FORMULA}."
 CHALLENGE_FORMULA = (
-    "Overall = mean of the three tiers. Tier = 0.4 × clip((PSNR − 10) / 40, 0, 1) + 0.4 × SSIM + "
-    "0.2 × (1 − ‖y − Ĥx̂‖ / ‖y‖). Below each score: PSNR in dB · SSIM."
+    f"Overall = mean of the three tiers. Tier = {scoring.TIER_FORMULA}. "
+    "Below each score: PSNR in dB · SSIM."
 )
 MOST_IN_DRAWING = 12  # more lines could not be told apart
 MOST_ON_PAGE, MOST_ON_CARD = 100, 12  # rows; the rest is a click away
