@@ -24,7 +24,7 @@ class Scenario(models.TextChoices):
     IV = "IV", "Calibrated blind"
 
 
-class RunQuerySet(JobQuerySet):
+class RunQuerySet(JobQuerySet["Run"]):
     def for_modality(self, modality: Modality) -> Self:
         return self.filter(modality=modality)
 

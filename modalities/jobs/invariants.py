@@ -56,7 +56,7 @@ def problems() -> list[str]:
 def histories() -> Iterator[str]:
     """A job's events tell how it came to its state, and it ends once."""
     for kind in kinds():
-        for job in kind._base_manager.prefetch_related("events").iterator(500):
+        for job in kind._default_manager.with_events().iterator(500):
             yield from (f"{job}: {wrong}" for wrong in _history(job, list(job.events.all())))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
 from celery import current_app
 from django.apps import apps
@@ -33,14 +33,20 @@ from .rules import (
     State,
 )
 
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
 log = logging.getLogger(__name__)
+
+
+AnyJob = TypeVar("AnyJob", bound="Job", covariant=True)
 
 
 class LeaseLost(Exception):
     """The job no longer belongs to this worker: it must stop and leave the row alone."""
 
 
-class JobQuerySet(models.QuerySet):
+class JobQuerySet(models.QuerySet[AnyJob]):
     """The vocabulary of queues; shared by every kind of job."""
 
     def live(self) -> Self:
@@ -54,6 +60,9 @@ class JobQuerySet(models.QuerySet):
 
     def succeeded(self) -> Self:
         return self.filter(state=State.SUCCEEDED)
+
+    def with_events(self) -> Self:
+        return self.prefetch_related("events")
 
     def in_queue(self, queue: str) -> Self:
         return self.filter(queue=queue)
@@ -72,7 +81,7 @@ class JobQuerySet(models.QuerySet):
         heads = self.queued().order_by().annotate(place=place).filter(place__lte=HEAD_OF_QUEUE)
         return self.queued().filter(OVERDUE, pk__in=heads.values("pk"))
 
-    def enqueue(self, **fields: Any) -> Any:
+    def enqueue(self, **fields: Any) -> AnyJob:
         """Write a queued job, with its first event, and notify the workers once it is committed.
 
         The job waits in its kind's default queue, unless ``fields`` name another ``queue``.
@@ -126,6 +135,8 @@ class Job(models.Model):
     )
 
     objects = JobQuerySet.as_manager()
+    if TYPE_CHECKING:
+        events: RelatedManager[JobEvent]  # the reverse of the subclass's JobEvent.job
 
     class Meta:
         abstract = True
@@ -302,10 +313,10 @@ class Job(models.Model):
 
     # How a move is made.
 
-    def _mine(self) -> models.QuerySet:
+    def _mine(self) -> models.QuerySet[Job]:
         return type(self)._base_manager.filter(pk=self.pk, state=State.RUNNING, token=self.token)
 
-    def _lost(self) -> Any:
+    def _lost(self) -> NoReturn:
         raise LeaseLost(f"{self} is no longer held with token {self.token}.")
 
     def _fail(self, event: str, code: str, message: str) -> None:
