@@ -140,8 +140,8 @@ class Job(models.Model):
 
     class Meta:
         abstract = True
-        constraints = CONSTRAINTS
-        indexes = (
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = CONSTRAINTS
+        indexes: ClassVar[tuple[models.Index, ...]] = (
             # State first: the sweeper looks for running jobs in all queues at once.
             models.Index(
                 fields=["state", "queue", "queued_at"], name="%(app_label)s_%(class)s_queue"
