@@ -33,7 +33,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
         "state",
         "percent",
         "phase",
-        "attempts",
+        "tries",
         "queued_at",
         "finished_at",
         "error_code",

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from .files import kinds_with_files, missing
 from .models import Job, JobEvent, kinds
-from .rules import LEASE, MAX_ATTEMPTS, State
+from .rules import LEASE, MAX_TRIES, State
 
 LONG_OVERDUE = 20 * LEASE
 
@@ -98,8 +98,8 @@ def stuck() -> Iterator[str]:
             unsent, queued_at__lt=Now() - LONG_OVERDUE
         ):
             yield f"{job} waits since {job.queued_at}, without a message; is a worker running?"
-        for job in kind._base_manager.filter(attempts__gt=MAX_ATTEMPTS):
-            yield f"{job} was tried {job.attempts} times."
+        for job in kind._base_manager.filter(tries__gt=MAX_TRIES):
+            yield f"{job} was tried {job.tries} times."
 
 
 def files() -> Iterator[str]:

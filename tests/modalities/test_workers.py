@@ -82,7 +82,7 @@ def test_worker_that_is_asked_to_stop_gives_its_job_back(embedded: Site):
     worker.process.send_signal(signal.SIGTERM)
     worker.process.wait(30)
     assert state(embedded) == "queued"
-    assert embedded.do("nap.attempts") == 0
+    assert embedded.do("nap.tries") == 0
     clean(embedded)
 
 
