@@ -1,8 +1,8 @@
-"""Addresses of methods, entries, submissions."""
+"""Addresses of methods, entries, submissions and the curator's desk."""
 
 from django.urls import path
 
-from .views import entries, methods, registering, submissions
+from .views import desk, entries, methods, registering, submissions
 
 app_name = "leaderboards"
 urlpatterns = [
@@ -19,4 +19,9 @@ urlpatterns = [
     path("submissions/<uuid:pk>/progress/", submissions.progress, name="progress"),
     path("submissions/<uuid:pk>/cancel/", submissions.cancel, name="cancel"),
     path("submissions/<uuid:pk>/choose/", submissions.choose, name="choose"),
+    path("curate/", desk.curate, name="curate"),
+    path("curate/<uuid:pk>/", desk.entry, name="desk"),
+    path("curate/<uuid:pk>/decide/", desk.decide, name="decide"),
+    path("curate/<uuid:pk>/rerun/", desk.rerun, name="rerun"),
+    path("curate/<uuid:pk>/progress/", desk.progress, name="desk_progress"),
 ]
