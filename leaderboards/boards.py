@@ -180,7 +180,7 @@ _FIELDS = (
     *("source", "source_name", "source_label", "score", "score_low", "score_high"),
     *("rank_low", "rank_high", "is_above_oracle"),
 )
-_CELL_FIELDS = (
+CELL_FIELDS = (
     *("score", "score_low", "score_high", "psnr", "ssim", "consistency"),
     *("cpu_seconds", "peak_memory_mb"),
 )
@@ -196,11 +196,11 @@ def _cells(where: Q) -> dict[Any, dict[str, Cell]]:
     found = (
         TierScore.objects.filter(where, entry__is_listed=True)
         .order_by()
-        .values_list("entry_id", "entry__origin", "tier", *_CELL_FIELDS)
+        .values_list("entry_id", "entry__origin", "tier", *CELL_FIELDS)
     )
     for entry, origin, tier_name, *values in found:
         cells[entry][tier_name] = cell(
-            tier_name, origin, dict(zip(_CELL_FIELDS, values, strict=True))
+            tier_name, origin, dict(zip(CELL_FIELDS, values, strict=True))
         )
     return cells
 
