@@ -181,7 +181,7 @@ _FIELDS = (
     *("rank_low", "rank_high", "is_above_oracle"),
 )
 # What a cell holds and does not print; a new figure of ``TierScore`` is one more field of ``Cell``.
-_CELL_FIELDS = [f.name for f in fields(Cell) if f.name != "tier" and not f.name.endswith("_text")]
+CELL_FIELDS = [f.name for f in fields(Cell) if f.name != "tier" and not f.name.endswith("_text")]
 
 
 def _entries(where: Q) -> list[Any]:
@@ -194,11 +194,11 @@ def _cells(where: Q) -> dict[Any, dict[str, Cell]]:
     found = (
         TierScore.objects.filter(where, entry__is_listed=True)
         .order_by()
-        .values_list("entry_id", "entry__origin", "tier", *_CELL_FIELDS)
+        .values_list("entry_id", "entry__origin", "tier", *CELL_FIELDS)
     )
     for entry, origin, tier_name, *values in found:
         cells[entry][tier_name] = cell(
-            tier_name, origin, dict(zip(_CELL_FIELDS, values, strict=True))
+            tier_name, origin, dict(zip(CELL_FIELDS, values, strict=True))
         )
     return cells
 
