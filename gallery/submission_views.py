@@ -1,4 +1,4 @@
-"""Pictures of what somebody submitted, drawn when they are looked at, for its owner alone."""
+"""Pictures of a submission, drawn on request, for its owner only."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ KINDS = ("reconstruction", "truth", "error")
 @login_required
 @require_safe
 def picture(request: HttpRequest, pk: UUID, sample: int, kind: str) -> HttpResponse:
-    """Draw one sample of one's own submission; truth and error on the public tier only."""
+    """Draw one sample of a submission; truth and error on the public tier only."""
     mine = Submission.objects.of(request.user).succeeded().select_related("modality")
     found = get_object_or_404(mine, pk=pk)
     spec = found.modality.spec
     is_open = found.tier == TierName.PUBLIC
     if kind not in KINDS or (kind != "reconstruction" and not is_open):
-        raise Http404("The truth of this tier is shown to nobody.")
+        raise Http404("Nobody can see the truth of this tier.")
     if sample >= len(spec.scenes):
         raise Http404(f"There are {len(spec.scenes)} samples, counted from 0.")
     drawn = _draw(found, sample, kind)

@@ -24,10 +24,10 @@ CREATE TRIGGER append_only_table BEFORE TRUNCATE ON %(table)s
 
 
 class NeverChanged(models.BaseConstraint):
-    """Refuse to change or delete a row, whoever asks: Django, another program, or somebody by hand.
+    """Refuse to change or delete a row, from Django, another program or an SQL prompt.
 
-    It holds without exception, so a row of history hangs on nothing that may go: its foreign keys
-    are PROTECT, or DO_NOTHING without a constraint, and then keep the number of what has gone.
+    There is no exception, so a row of history never depends on a row that can be deleted: its
+    foreign keys are PROTECT, or DO_NOTHING without a constraint, which keep the deleted row's id.
     """
 
     default_violation_error_message = "History cannot be changed or deleted."
@@ -38,11 +38,11 @@ class NeverChanged(models.BaseConstraint):
         return ""
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Guard a table that is there. PostgreSQL's alone: Django has SQLite remake the table."""
+        """Add the triggers to an existing table. PostgreSQL only: on SQLite Django remakes it."""
         return self._triggers(model, schema_editor)[0]
 
     def remove_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Take the function away, and with it its triggers."""
+        """Drop the function together with its triggers."""
         return self._statement("DROP FUNCTION %(name)s() CASCADE", model, schema_editor)
 
     def validate(
@@ -72,7 +72,7 @@ class NeverChanged(models.BaseConstraint):
 
 
 class AppendOnlyQuerySet(models.QuerySet):
-    """History is read and added; nothing else."""
+    """Read and add history; nothing else."""
 
     def update(self, **kwargs: Any) -> int:
         raise TypeError("History cannot be changed.")
@@ -82,7 +82,7 @@ class AppendOnlyQuerySet(models.QuerySet):
 
 
 class AppendOnly(models.Model):
-    """A row of history. Python refuses what the database would, and says where."""
+    """A row of history. Python refuses a change before the database does, with a traceback."""
 
     class Meta:
         abstract = True

@@ -1,4 +1,4 @@
-"""What the page of one modality holds, put together from all apps: texts ready to be printed."""
+"""What the page of one modality holds, put together from all apps, ready to print."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def context(modality: Modality) -> dict[str, Any]:
 
 
 def facts(spec: Spec, boards: panels.Boards, gallery: gallery_page.Gallery) -> list[dict[str, str]]:
-    """Give the five facts under the strip; what is not known yet says so."""
+    """Return the five facts under the strip; what is not known yet says so."""
     leader, hidden = boards.leader, boards.hidden_leader
     means = {mean.scenario: mean.score.psnr for mean in gallery.means}
     cost = {"value": "not computed yet", "detail": ""}

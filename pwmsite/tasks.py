@@ -10,7 +10,7 @@ from modalities.storage import WholeFileStorage
 
 @shared_task
 def keep_house() -> None:
-    """Remove sessions that have ended and files that nobody finished writing."""
+    """Remove ended sessions and files that nobody finished writing."""
     call_command("clearsessions")
     remove_unfinished()
     orphans.sweep()
