@@ -29,7 +29,7 @@ def picture(request: HttpRequest, pk: UUID, sample: int, kind: str) -> HttpRespo
     spec = found.modality.spec
     is_open = tells.is_open(found.tier)
     if kind not in KINDS or (kind != "reconstruction" and not is_open):
-        raise Http404("The truth of this tier is shown to nobody.")
+        raise Http404("Nobody can see the truth of this tier.")
     if sample >= len(spec.scenes):
         raise Http404(f"There are {len(spec.scenes)} samples, counted from 0.")
     if not found.arrays:

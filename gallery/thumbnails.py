@@ -44,7 +44,7 @@ class Thumbnails:
     cost_detail: str = ""
 
     def labelled(self) -> list[dict[str, str]]:
-        """Give what the card prints: address, label and alternative text of each picture."""
+        """Return what the card prints: address, label and alternative text of each picture."""
         if not self.truth:
             return []
         urls = (self.truth, self.measurement, self.reconstruction)
@@ -55,7 +55,7 @@ class Thumbnails:
 
 
 def of(modalities: Sequence[Modality]) -> dict[int, Thumbnails]:
-    """Give the thumbnails of each modality that has a gallery, by its id. One query."""
+    """Return the thumbnails of each modality that has a gallery, by its id. One query."""
     done = Run.objects.succeeded()
     newest = done.filter(modality=OuterRef("modality")).order_by("-queued_at", "-pk")
     runs = (
