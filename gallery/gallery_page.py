@@ -56,7 +56,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Cell:
-    """One scene in one scenario. ``source`` is what the source page printed for it, if anything."""
+    """One scene in one scenario. ``source`` is what the source page printed for it, if any."""
 
     key: str
     scenario: str
@@ -99,7 +99,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class RunLine:
-    """Who computed a run, when, from what, and how it stands now."""
+    """Who computed a run, when, from what, and its state."""
 
     id: str
     url: str
@@ -128,7 +128,7 @@ class RunLine:
 
 @dataclass(frozen=True)
 class PictureSize:
-    """Width and height of an object's picture, so that the page can keep its place."""
+    """Width and height of an object's picture, so that the page can reserve its place."""
 
     width: int
     height: int
@@ -139,8 +139,8 @@ class PictureSize:
 
     @property
     def first(self) -> str:
-        """What the viewer compares with at first: wide pictures are planes of a volume, whose
-        measurement is drawn otherwise and does not lie on them pixel by pixel."""
+        """What the viewer first compares with. Wide pictures show planes of a volume, and the
+        picture of its measurement does not match them pixel by pixel."""
         return "truth" if self.is_wide else "measurement"
 
 
@@ -176,7 +176,7 @@ class Gallery:
 
     @property
     def failed(self) -> RunLine | None:
-        """The newest run, where it ended badly."""
+        """The newest run, if it failed or was cancelled."""
         return self.newest if self.newest and not self.newest.is_live else None
 
     @property
@@ -210,7 +210,7 @@ def of_modality(modality: Modality) -> Gallery:
 
 
 def of_run(run: Run) -> Gallery:
-    """Put together what one run shows, whichever state it is in."""
+    """Put together what one run shows, in any state."""
     base: dict[str, Any] = {
         "key": run.modality.key,
         "compute_url": reverse("gallery:compute", args=[run.modality.key]),
@@ -221,7 +221,7 @@ def of_run(run: Run) -> Gallery:
 
 
 def forecast_of(run: Run) -> Forecast:
-    """Say when ``run`` starts and ends, by the runs of the same gallery and method before it."""
+    """Estimate when ``run`` starts and ends, from earlier runs of this gallery and method."""
     return forecast(run, Run.objects.filter(modality=run.modality_id, method=run.method))
 
 
@@ -309,7 +309,7 @@ def _score(printed: dict[str, float] | None) -> Score | None:
 
 
 def file_url(run: UUID, name: str | None) -> str:
-    """Give the address of a run's file; ``name`` is the one it has in the storage."""
+    """Return the address of a run's file; ``name`` is the one it has in the storage."""
     return reverse("gallery:file", args=[run, str(name).rsplit("/", 1)[-1]])
 
 

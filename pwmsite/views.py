@@ -1,4 +1,4 @@
-"""The pages that several apps share: home, one modality, about, the way into the API."""
+"""The pages that several apps share: home, one modality, about, and what the API holds."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def about_parts() -> list[dict[str, str]]:
 
 @public_page(version_of_all)
 def api(request: HttpRequest) -> HttpResponse:
-    """Say what the API holds, and lead to it."""
+    """Say what the API holds, and link to it."""
     return render(request, "api.html", {"nav": "api", **home_page.api_context()})
 
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """Give the fragment under the header's search field: modalities and methods that match."""
+    """Return the fragment under the header's search field: modalities and methods that match."""
     q = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     return render(request, "_found.html", {"q": q, **home_page.found(q)})
 
@@ -89,5 +89,5 @@ def search(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def corner(request: HttpRequest) -> HttpResponse:
-    """Give what belongs to one reader: who they are, their messages, and the token of forms."""
+    """Return what belongs to one reader: who they are, their messages, and the token of forms."""
     return render(request, "_corner.html", {"csrf": get_token(request)})

@@ -96,7 +96,7 @@ def believed(
     report: Report = silent,
     spec_hat: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
-    """Give the mismatch that the reconstruction is built with."""
+    """Return the mismatch that the reconstruction is built with."""
     _known(scenario)
     if scenario in ("I", "II"):
         return spec.nominal
@@ -113,7 +113,7 @@ def calibrated(spec: Spec, seed: int = 0, report: Report = silent) -> dict[str, 
 
 
 def rho(psnr_ii: float, psnr_iii: float, psnr_iv: float) -> float | None:
-    """Give (IV − II)/(III − II), the part of the loss that calibration won back.
+    """Return (IV − II)/(III − II), the part of the loss that calibration won back.
 
     None where the mismatch costs no more than 0.1 dB: there is nothing to win back then.
     """

@@ -93,14 +93,14 @@ def test_attempt_that_starts_during_the_search_keeps_its_files(storage, monkeypa
     run = claimed()
     old = files.Files(run).keep("scene.npz", b"array")
     run.release()
-    listing = files._attempts
+    listing = files._tries
 
     def start_and_list(kind, pk):
         run.claim("worker-2")
         files.Files(run).keep("scene.npz", b"array")
         return listing(kind, pk)
 
-    monkeypatch.setattr(files, "_attempts", start_and_list)
+    monkeypatch.setattr(files, "_tries", start_and_list)
     assert list(files.orphans(Run)) == [old]
 
 
