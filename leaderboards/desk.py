@@ -57,7 +57,7 @@ class Pair:
 
 def pairs(entry: Entry) -> list[Pair]:
     """Give the attempts that count, in the order of the tiers. Two queries."""
-    place = {tier: i for i, tier in enumerate(tiers_of(entry.board))}
+    place = {tier.value: i for i, tier in enumerate(tiers_of(entry.board))}
     scores = entry.tier_scores.filter(attempt__isnull=False).select_related(
         "attempt__repeats__started_by", "attempt__started_by"
     )
@@ -69,6 +69,7 @@ def pairs(entry: Entry) -> list[Pair]:
     made = []
     for score in scores:
         first = score.attempt
+        assert first is not None  # the query leaves the others out
         first.modality, first.method = entry.modality, entry.method
         mine = seconds.get(first.pk, [])
         for run in mine:

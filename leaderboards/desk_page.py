@@ -194,12 +194,9 @@ def _note(entry: Entry, pair: Pair, results: int) -> str:
 def _why(pair: Pair) -> str:
     """Say how far the two runs agree."""
     if pair.second is None:
-        failed = pair.newest and pair.newest.has_ended
-        return (
-            f"The second run failed: {pair.newest.error_message}"
-            if failed
-            else "No second run yet."
-        )
+        if pair.newest and pair.newest.has_ended:
+            return f"The second run failed: {pair.newest.error_message}"
+        return "No second run yet."
     if pair.disagreement:
         return pair.disagreement
     if pair.first.outputs_sha256 == pair.second.outputs_sha256:
@@ -259,11 +256,11 @@ def _difference(first: Attempt, second: Attempt, name: str) -> str:
 
 def _costs(first: Attempt, second: Attempt | None) -> Iterator[Row]:
     for label, name, write in COSTS:
-        told = [
+        ours, theirs = (
             write(tells.rounded(name, getattr(run, name), run.tier)) if run else MISSING
             for run in (first, second)
-        ]
-        yield Row(label, *told)
+        )
+        yield Row(label, ours, theirs)
 
 
 def _verdict(first: str, second: str) -> str:
