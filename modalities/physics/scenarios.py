@@ -1,6 +1,7 @@
 """The four scenarios: what the data were made with, and what the reconstruction believes.
 
-``WORDS`` says which is which, for readers of this file and of the pages. II, III and IV share one measurement, and I uses the same seed of the noise.
+``WORDS`` says which is which, for readers of this file and of the pages. II, III and IV share one
+measurement, and I uses the same seed of the noise.
 """
 
 from __future__ import annotations
