@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -17,6 +15,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page
 
 from tests.needs import needs
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = (
@@ -52,7 +51,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run(
         [sys.executable, "-m", "tests.browser.seed"], cwd=ROOT, env=environment, check=True
     )
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
@@ -62,13 +61,6 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(PATIENCE)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
