@@ -6,7 +6,7 @@ class GalleryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from modalities import invariants
+        from modalities.jobs import invariants
 
         from . import orphans
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from django.utils.safestring import SafeString
 
 from modalities import svg
+from modalities.figures import decibels, fixed, shortest
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 440, 240, 40, 24, 186
 COLOUR = {"I": "1", "II": "2", "III": "3", "IV": "4"}
@@ -26,12 +27,12 @@ def mean_psnr(psnr: Mapping[str, Sequence[float]]) -> SafeString:
         y = BOTTOM - i * step * scale
         drawn += [
             svg.line(LEFT, y, WIDTH, y, "gl"),
-            svg.text(LEFT - 8, y + 4, f"{low + i * step:g}", "t3", 11.5, "end"),
+            svg.text(LEFT - 8, y + 4, shortest(low + i * step), "t3", 11.5, "end"),
         ]
     column = (WIDTH - LEFT) / len(psnr)
     for i, (scenario, row) in enumerate(psnr.items()):
         drawn += _column(scenario, row, LEFT + column * (i + 0.5), BOTTOM + low * scale, scale)
-    spoken = ", ".join(f"{s} {_mean(row):.2f} dB" for s, row in psnr.items())
+    spoken = ", ".join(f"{s} {decibels(_mean(row), 2)}" for s, row in psnr.items())
     return svg.drawing(WIDTH, HEIGHT, drawn, f"Mean PSNR over the scenes: {spoken}", css="")
 
 
@@ -48,7 +49,7 @@ def _column(scenario: str, row: Sequence[float], x: float, zero: float, scale: f
         *drawn,
         svg.text(x, HEIGHT - 34, scenario, "t b", 13, "middle"),
         svg.text(x, HEIGHT - 19, MEANING[scenario], "t3", 11.5, "middle"),
-        svg.text(x, HEIGHT - 3, f"{_mean(row):.2f}", "t b", 12.5, "middle"),
+        svg.text(x, HEIGHT - 3, fixed(_mean(row), 2), "t b", 12.5, "middle"),
     ]
 
 

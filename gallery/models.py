@@ -59,7 +59,7 @@ class Run(Job):
     """One computation of a modality's gallery, with all that is needed to compute it again."""
 
     task_name = "gallery.tasks.compute"
-    queue = "gallery"
+    default_queue = "gallery"
 
     modality = models.ForeignKey(Modality, on_delete=models.PROTECT, related_name="runs")
     method = models.CharField(max_length=60)

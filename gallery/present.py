@@ -16,8 +16,9 @@ from django.utils.safestring import SafeString
 
 from modalities import physics
 from modalities.diagrams import pretty
-from modalities.forecast import Forecast, forecast
+from modalities.figures import decibels, fixed, percent, seconds, shortest
 from modalities.jobs import State
+from modalities.jobs.forecast import Forecast, forecast
 from modalities.models import Modality
 from modalities.physics.scenarios import rho, violations
 
@@ -42,15 +43,15 @@ class Score:
 
     @property
     def psnr_text(self) -> str:
-        return f"{self.psnr:.2f}"
+        return fixed(self.psnr, 2)
 
     @property
     def ssim_text(self) -> str:
-        return f"{self.ssim:.3f}"
+        return fixed(self.ssim, 3)
 
     @property
     def text(self) -> str:
-        return f"{self.psnr:.1f} dB"
+        return decibels(self.psnr)
 
 
 @dataclass(frozen=True)
@@ -237,14 +238,14 @@ def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Board:
         run=line(run, modality.key),
         scenes=rows,
         means=means,
-        mismatch_cost=f"{by['I'].psnr - by['II'].psnr:.1f} dB",
-        calibration_gain=f"{by['IV'].psnr - by['II'].psnr:.1f} dB" if "IV" in by else "",
-        rho="" if share is None else f"{share:.2f}",
+        mismatch_cost=decibels(by["I"].psnr - by["II"].psnr),
+        calibration_gain=decibels(by["IV"].psnr - by["II"].psnr) if "IV" in by else "",
+        rho="" if share is None else fixed(share, 2),
         violations=run.violations,
         source_method=source.get("method", ""),
         source_mismatch=source.get("mismatch", ""),
         source_violations=violations(printed),
-        error_limit=f"{LARGEST_ERROR:g}",
+        error_limit=shortest(LARGEST_ERROR),
         dots=drawings.mean_psnr(
             {m.scenario: [row.cells[i].score.psnr for row in rows] for i, m in enumerate(means)}
         ),
@@ -278,9 +279,9 @@ def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) ->
         meaning=MEANINGS[result.scenario],
         score=score,
         source=_score(printed.get(result.scenario)),
-        consistency=f"{result.consistency:.3f}",
-        cpu_seconds=f"{result.cpu_seconds:.2f} s",
-        spec_error=[(symbols[k], f"{100 * v:.1f} %") for k, v in result.spec_error.items()],
+        consistency=fixed(result.consistency, 3),
+        cpu_seconds=seconds(result.cpu_seconds, 2),
+        spec_error=[(symbols[k], percent(v)) for k, v in result.spec_error.items()],
         truth=file_url(run.pk, result.truth.name),
         measurement=file_url(run.pk, result.measurement.name),
         reconstruction=file_url(run.pk, result.reconstruction.name),
@@ -331,7 +332,7 @@ def line(run: Run, key: str) -> RunLine:
         queued_at=run.queued_at,
         finished_at=run.finished_at,
         duration=_duration(run),
-        cpu_seconds="" if run.cpu_seconds is None else f"{run.cpu_seconds:.1f} s",
+        cpu_seconds="" if run.cpu_seconds is None else seconds(run.cpu_seconds),
         phase=run.phase,
         percent=run.percent,
         is_live=run.is_live,
@@ -349,7 +350,7 @@ def _method_label(key: str, name: str) -> str:
 def _duration(run: Run) -> str:
     if run.started_at is None or run.finished_at is None:
         return ""
-    return f"{(run.finished_at - run.started_at).total_seconds():.0f} s"
+    return seconds((run.finished_at - run.started_at).total_seconds(), 0)
 
 
 def _calibrated(run: Run) -> list[tuple[str, str, str]]:
@@ -357,8 +358,8 @@ def _calibrated(run: Run) -> list[tuple[str, str, str]]:
     return [
         (
             pretty(m["symbol"]),
-            f"{run.calibrated[m['name']]:.3g} {m['unit']}",
-            f"{m['perturbed']:.3g} {m['unit']}",
+            f"{shortest(run.calibrated[m['name']], 3)} {m['unit']}",
+            f"{shortest(m['perturbed'], 3)} {m['unit']}",
         )
         for m in run.spec["mismatches"]
         if m["name"] in run.calibrated

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from modalities import physics
+from modalities.physics.versions import program_sha256
 
 
 def take(spec: physics.Spec) -> dict[str, Any]:
@@ -41,12 +40,6 @@ def current_digest(key: str) -> str:
     return digest(take(physics.load(key)))
 
 
-@lru_cache(maxsize=1)
 def physics_version() -> str:
-    """Name the physics code that this process runs: the first 12 digits of its files' hash."""
-    folder = Path(physics.__file__).parent
-    total = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()[:12]
+    """Name the physics code that this process runs."""
+    return program_sha256()[:12]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Avg, F, Max, OuterRef, Q, Subquery
 
+from modalities.figures import decibels, fixed
 from modalities.models import Modality
 
 from .models import Run, Scenario
@@ -65,6 +66,6 @@ def _thumbnails(run: Run) -> Thumbnails:
         truth=file_url(run.pk, run.truth),
         measurement=file_url(run.pk, run.measurement),
         reconstruction=file_url(run.pk, run.reconstruction),
-        cost=f"−{run.nominal - run.mismatched:.1f} dB",
-        cost_detail=f"{run.nominal:.1f} → {run.mismatched:.1f}",
+        cost=decibels(run.mismatched - run.nominal),
+        cost_detail=f"{fixed(run.nominal, 1)} → {fixed(run.mismatched, 1)}",
     )

@@ -11,10 +11,9 @@ from django.utils.text import slugify
 
 from modalities import prose
 from modalities.models import Modality
-from modalities.strict import CatalogueError
+from modalities.physics.tables import CatalogueError
 
-from .models import Method, https_rule
-from .vocabulary import Checkpoint, Family
+from .models import Checkpoint, Family, Method, https_rule
 
 LONGEST_DESCRIPTION = 2000
 MOST_METHODS = 50

@@ -9,8 +9,7 @@ from django.template.defaultfilters import filesizeformat
 
 from modalities.models import Modality
 
-from .models import Method, https_rule
-from .submission import UPLOAD_TIERS
+from .models import UPLOAD_TIERS, Method, https_rule
 from .upload import largest
 
 HIDDEN = (

@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from modalities import physics
 from modalities.models import Modality, TierName
 
-from .receive import expectation
-from .submission import Submission, private_storage
+from .expected import expectation
+from .models import Attempt, private_storage
 
 # A body that is this many times too large is not even read to its end.
 HOPELESS = 4
@@ -70,7 +70,7 @@ def limit(request: HttpRequest) -> bool:
     return int(request.META.get("CONTENT_LENGTH") or 0) <= HOPELESS * most
 
 
-def send(user: Any, upload: UploadedFile, **fields: Any) -> tuple[Submission, bool]:
+def send(user: Any, upload: UploadedFile, **fields: Any) -> tuple[Attempt, bool]:
     """Keep an upload and queue it for scoring; tell whether it is new.
 
     The same file by the same method to the same tier is the submission that it was the first time.
@@ -81,7 +81,7 @@ def send(user: Any, upload: UploadedFile, **fields: Any) -> tuple[Submission, bo
     name = storage.save(f"submissions/{uuid.uuid4().hex}.h5", upload)
     is_new = False
     try:
-        made = Submission.objects.submit(user, file=name, sha256=upload.sha256, **fields)
+        made = Attempt.objects.submit(user, file=name, sha256=upload.sha256, **fields)
         is_new = made.file.name == name
     finally:
         if not is_new:

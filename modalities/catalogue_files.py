@@ -10,11 +10,10 @@ from typing import Any
 from modalities import physics
 
 from . import prose
-from .physics.catalogue import CATALOGUE
-from .strict import CatalogueError, Table, read_text, read_toml
+from .physics.catalogue import CATALOGUE, take
+from .physics.tables import CatalogueError, Table, read_text, read_toml
 
 _TIER_TEXTS = {"title": 60, "summary": 200, "get": 2000, "use": 2000, "submit": 2000}
-_PHYSICS_TABLES = ("chain", "mismatch", "scene")
 _SCENARIOS = ("I", "II", "III")
 
 Facts = dict[str, Any]
@@ -49,7 +48,8 @@ def read(path: Path, common: Path) -> Document:
     """Read one modality; ``common`` holds the texts that the tier cards share."""
     prose_path = path.with_suffix(".md")
     top = read_toml(path)
-    spec = _compiled(path, top)
+    spec = take(top)
+    _check_known(top, spec)
     document = Document(
         spec=spec,
         names=_names(top),
@@ -60,21 +60,6 @@ def read(path: Path, common: Path) -> Document:
     )
     top.done()
     return document
-
-
-def _compiled(path: Path, top: Table) -> physics.Spec:
-    """Parse the physics, which compiles the chain, and check that the code has its parts."""
-    top.ignore(*_PHYSICS_TABLES)
-    for name, fields in (("object", ("shape", "axes", "pixel", "unit")), ("gallery", ("method",))):
-        table = top.table(name)
-        table.ignore(*fields)
-        table.done()
-    try:
-        spec = physics.parse(read_text(path), path.name)
-    except physics.SpecError as error:
-        raise CatalogueError(str(error)) from error
-    _check_known(top, spec)
-    return spec
 
 
 def _check_known(top: Table, spec: physics.Spec) -> None:

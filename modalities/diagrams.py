@@ -9,6 +9,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from . import svg
+from .figures import shortest
 from .physics.spec import TIERS, Spec, tier_range
 
 WIDTH = 900
@@ -97,13 +98,8 @@ def ranges(spec: Spec) -> SafeString:
             xa, xb = left + (a - low) * scale, left + (b - low) * scale
             drawn += [
                 svg.line(xa, y, xb, y, TIER_COLOUR[tier], 6, 'stroke-linecap="round"'),
-                svg.text(xa - 9, y + 4, signed(a), "t2", 11.5, "end"),
-                svg.text(xb + 9, y + 4, signed(b), "t2", 11.5),
+                svg.text(xa - 9, y + 4, shortest(a), "t2", 11.5, "end"),
+                svg.text(xb + 9, y + 4, shortest(b), "t2", 11.5),
             ]
     label = "Range of each unknown in the public, dev and hidden tiers; the table below is exact"
     return svg.drawing(WIDTH, row * len(spec.mismatches) - 4, drawn, label)
-
-
-def signed(value: float) -> str:
-    """Write a bound as the tables do: the shortest decimal, with a true minus sign."""
-    return f"{value:g}".replace("-", "−")

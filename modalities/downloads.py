@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 
 from . import datasets, physics
+from .figures import file_size
 from .models import Dataset, Modality
 
 NO_HIDDEN_DATA = (
@@ -69,7 +69,7 @@ def _download(modality: Modality, tier: str, row: Dataset | None) -> Download:
         holds,
         url=reverse("modalities:data", args=[modality.key, tier]),
         name=file_name(modality.key, tier),
-        size=filesizeformat(row.size).replace("\xa0", " "),
+        size=file_size(row.size),
         bytes=row.size,
         sha256=row.sha256,
         version=row.version,

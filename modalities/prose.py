@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from .strict import CatalogueError
+from .physics.tables import CatalogueError
 
 # The page's sections in its order, with the columns of the one table that some of them hold.
 SECTIONS: dict[str, tuple[str, ...]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gallery import present
-from leaderboards import panels
-from modalities import diagrams, downloads, physics
+from leaderboards import boards_page
+from modalities import diagrams, downloads, figures, physics
 from modalities.models import Modality
 from modalities.physics import Spec
 from modalities.primitives import PRIMITIVES, SYMBOLS, formula
@@ -32,7 +32,7 @@ def context(modality: Modality) -> dict[str, Any]:
     """Gather everything that templates/modalities/page.html prints."""
     spec = modality.spec
     gallery = present.board(modality)
-    boards = panels.of(modality)
+    boards = boards_page.of(modality)
     files = downloads.of(modality)
     return {
         "nav": "modalities",
@@ -68,15 +68,18 @@ def context(modality: Modality) -> dict[str, Any]:
     }
 
 
-def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dict[str, str]]:
+def facts(
+    spec: Spec, boards: boards_page.BoardsPage, gallery: present.Board
+) -> list[dict[str, str]]:
     """Give the five facts under the strip; what is not known yet says so."""
     leader, hidden = boards.leader, boards.hidden_leader
     means = {mean.scenario: mean.score.psnr for mean in gallery.means}
     cost = {"value": "not computed yet", "detail": ""}
     if means and gallery.run:
+        nominal, mismatched = (figures.fixed(means[s], 1) for s in ("I", "II"))
         cost = {
-            "value": f"−{means['I'] - means['II']:.1f} dB",
-            "detail": f"{means['I']:.1f} → {means['II']:.1f}, {gallery.run.method}",
+            "value": figures.decibels(means["II"] - means["I"]),
+            "detail": f"{nominal} → {mismatched}, {gallery.run.method}",
         }
     return [
         {"label": f"Leader, blind challenge{leader.mark}", **leader.as_fact()},
@@ -91,7 +94,7 @@ def facts(spec: Spec, boards: panels.Boards, gallery: present.Board) -> list[dic
     ]
 
 
-def _tier(tier: Any, boards: panels.Boards, file: downloads.Download) -> dict[str, Any]:
+def _tier(tier: Any, boards: boards_page.BoardsPage, file: downloads.Download) -> dict[str, Any]:
     return {
         "key": tier.name,
         "title": tier.title,
@@ -111,7 +114,7 @@ def _range_rows(spec: Spec) -> list[dict[str, Any]]:
             "name": m.name,
             "unit": m.unit,
             "bounds": [
-                diagrams.signed(bound)
+                figures.shortest(bound)
                 for tier in physics.TIERS
                 for bound in physics.tier_range(spec, m.name, tier)
             ],
@@ -138,8 +141,8 @@ def _model(modality: Modality, spec: Spec) -> dict[str, Any]:
                 "name": m.name,
                 "description": m.description,
                 "acts_on": m.acts_on,
-                "nominal": diagrams.signed(m.nominal),
-                "perturbed": diagrams.signed(m.perturbed),
+                "nominal": figures.shortest(m.nominal),
+                "perturbed": figures.shortest(m.perturbed),
                 "unit": m.unit,
             }
             for m in spec.mismatches
@@ -177,7 +180,10 @@ def _source_gallery(modality: Modality, gallery: present.Board) -> dict[str, Any
                 "values": [
                     text
                     for s in SCENARIOS
-                    for text in (f"{row[s]['psnr']:.2f}", f"{row[s]['ssim']:.3f}")
+                    for text in (
+                        figures.fixed(row[s]["psnr"], 2),
+                        figures.fixed(row[s]["ssim"], 3),
+                    )
                 ],
             }
             for row in rows

@@ -77,4 +77,4 @@ def own_method(user: Any, modality: Modality, **fields: Any) -> Method:
 def score_all() -> None:
     """Do what the worker does."""
     for submission in Submission.objects.queued():
-        tasks.score_submission(str(submission.pk))
+        tasks.score_submission(str(submission.pk), submission.queue)

@@ -18,14 +18,16 @@ from .build import Forward, forward
 from .calibrate import CALIBRATE, calibrate
 from .catalogue import keys, load, parse
 from .methods import METHODS, Method, reconstruct
-from .metrics import METRICS_VERSION, consistency, psnr, ssim
+from .metrics import consistency, psnr, ssim
 from .noise import measure, noise_of
 from .operator import Adjoint, Array, Chain, Operator, Shape, ShapeError
 from .phantoms import PHANTOMS, scene
 from .primitives import PRIMITIVES
 from .progress import Cancelled, Part, Report, silent
 from .scoring import overall_score, standard_score, tier_score
-from .spec import TIERS, Mismatch, Scene, Spec, SpecError, Step, tier_range
+from .spec import TIERS, Mismatch, Scene, Spec, Step, tier_range
+from .tables import CatalogueError
+from .versions import METRICS_VERSION
 
 __all__ = [
     "CALIBRATE",
@@ -37,6 +39,7 @@ __all__ = [
     "Adjoint",
     "Array",
     "Cancelled",
+    "CatalogueError",
     "Chain",
     "Forward",
     "Method",
@@ -48,7 +51,6 @@ __all__ = [
     "Shape",
     "ShapeError",
     "Spec",
-    "SpecError",
     "Step",
     "calibrate",
     "consistency",

@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 from .operator import Chain, Operator, ShapeError
 from .primitives import FUSED, PRIMITIVES
-from .spec import Spec, SpecError
+from .spec import Spec
+from .tables import CatalogueError
 
 
 class Forward(Chain):
@@ -43,7 +44,7 @@ class Forward(Chain):
 def forward(spec: Spec, **mismatch: float) -> Forward:
     """Build the forward operator of ``spec`` at the given mismatch; what is not named is nominal.
 
-    Raise SpecError for a mismatch that the modality lacks, and for a step that cannot be built.
+    Raise CatalogueError for a mismatch that the modality lacks and a step that cannot be built.
     """
     values = spec.nominal | {spec.mismatch(n).name: float(v) for n, v in mismatch.items()}
     steps: list[Operator] = []
@@ -77,13 +78,13 @@ def _arguments(spec: Spec, i: int, values: dict[str, float]) -> dict[str, Any]:
     for name, value in args.items():
         where = f"{spec.key}.toml: chain[{i}].args.{name}"
         if name not in accepted:
-            raise SpecError(
+            raise CatalogueError(
                 f"{where} is not an argument of {step.primitive}/{step.model}; "
                 f"it takes {', '.join(accepted) or 'none'}."
             )
         if not _fits(value, accepted[name]):
             kind = getattr(accepted[name], "__name__", accepted[name])
-            raise SpecError(f"{where}: expected {kind}, got {value!r}.")
+            raise CatalogueError(f"{where}: expected {kind}, got {value!r}.")
     for m in spec.mismatches:
         if m.step == step.name:
             args[m.argument] = args[m.argument] + values[m.name]
@@ -115,18 +116,18 @@ def _step(spec: Spec, run: list[int], shape: tuple[int, ...], args: list[dict[st
         return FUSED[kinds](shape, args)
     except (ShapeError, TypeError, ValueError) as error:
         where = f"chain[{run[0]}]" if len(run) == 1 else f"chain[{run[0]}] to [{run[-1]}]"
-        raise SpecError(f"{spec.key}.toml: {where}.args: {str(error).rstrip('.')}.") from error
+        raise CatalogueError(f"{spec.key}.toml: {where}.args: {str(error).rstrip('.')}.") from error
 
 
 def _primitive(spec: Spec, i: int) -> Any:
     primitive, model = spec.chain[i].primitive, spec.chain[i].model
     if primitive not in PRIMITIVES:
-        raise SpecError(
+        raise CatalogueError(
             f"{spec.key}.toml: chain[{i}].primitive: there is no primitive '{primitive}'; "
             f"the primitives are {', '.join(PRIMITIVES)}."
         )
     if model not in PRIMITIVES[primitive]:
-        raise SpecError(
+        raise CatalogueError(
             f"{spec.key}.toml: chain[{i}].model: primitive '{primitive}' has no model '{model}'; "
             f"it has {', '.join(PRIMITIVES[primitive]) or 'none'}."
         )

@@ -11,9 +11,6 @@ from skimage.metrics import structural_similarity
 
 from .operator import Array, Operator, ShapeError
 
-# Stored with every figure; raise it when a definition below changes.
-METRICS_VERSION = 1
-
 PSNR_CAP = 100.0
 SSIM_WINDOW = 7
 

@@ -28,7 +28,8 @@ from .noise import measure
 from .operator import Array
 from .phantoms import scene
 from .progress import Part, Report, silent
-from .spec import Spec, SpecError, tier_range
+from .spec import Spec, tier_range
+from .tables import CatalogueError
 
 SCENARIOS = ("I", "II", "III", "IV")
 TOLERANCE_DB = 0.05
@@ -145,6 +146,6 @@ def _measured(spec: Spec, x: Array, index: int, scenario: str, seed: int) -> Arr
 
 def _known(scenario: str) -> None:
     if scenario not in SCENARIOS:
-        raise SpecError(
+        raise CatalogueError(
             f"There is no scenario '{scenario}'; the scenarios are {', '.join(SCENARIOS)}."
         )

@@ -8,20 +8,16 @@ mismatch is an error *added* to one named argument of one named step (``acts_on 
 
 from __future__ import annotations
 
-import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .tables import CatalogueError, Table
+
 # The tiers' ranges are multiples of the perturbed value: (lowest, highest) of Δθ / Δθ_perturbed.
 TIER_SPAN = {"public": (-1.0, 2.0), "dev": (-1.2, 1.8), "hidden": (-0.7, 2.3)}
 TIERS = tuple(TIER_SPAN)
-
-
-class SpecError(ValueError):
-    """A catalogue file says something that cannot be; the message names the file and the field."""
 
 
 @dataclass(frozen=True)
@@ -88,169 +84,128 @@ class Spec:
         return {m.name: m.perturbed for m in self.mismatches}
 
     def mismatch(self, name: str) -> Mismatch:
-        """Find a mismatch by name; raise SpecError naming those that exist."""
+        """Find a mismatch by name; raise CatalogueError naming those that exist."""
         for m in self.mismatches:
             if m.name == name:
                 return m
         known = ", ".join(m.name for m in self.mismatches)
-        raise SpecError(f"{self.key} has no mismatch '{name}'; it has {known}.")
+        raise CatalogueError(f"{self.key} has no mismatch '{name}'; it has {known}.")
 
     def step(self, name: str) -> Step:
-        """Find a step of the chain by name; raise SpecError naming those that exist."""
+        """Find a step of the chain by name; raise CatalogueError naming those that exist."""
         for step in self.chain:
             if step.name == name:
                 return step
-        raise SpecError(
+        raise CatalogueError(
             f"{self.key} has no step '{name}'; it has {', '.join(s.name for s in self.chain)}."
         )
 
 
-def read(text: str, filename: str) -> Spec:
-    """Turn the text of a catalogue file into a Spec; raise SpecError naming file and field.
+def read(top: Table) -> Spec:
+    """Take a Spec out of a catalogue file; raise CatalogueError naming file and field.
 
     This checks what can be seen from the tables alone; ``catalogue.parse`` builds the chain too.
+    The file's other tables are left to others.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{filename}: not valid TOML: {error}.") from error
-    take = _Reader(filename)
-    obj = take.table(data, "object")
+    grid, gallery = top.table("object"), top.table("gallery")
+    chain = _chain(top.rows("chain"))
     spec = Spec(
-        key=take.text(data, "key", filename),
-        shape=tuple(take.integers(obj, "shape", "object")),
-        axes=tuple(take.texts(obj, "axes", "object")),
-        pixel=take.number(obj, "pixel", "object"),
-        unit=take.text(obj, "unit", "object"),
-        chain=tuple(_step(take, row, i) for i, row in enumerate(take.rows(data, "chain"))),
-        mismatches=tuple(_mismatch(take, r, i) for i, r in enumerate(take.rows(data, "mismatch"))),
-        scenes=tuple(_scene(take, row, i) for i, row in enumerate(take.rows(data, "scene"))),
-        gallery_method=take.text(take.table(data, "gallery"), "method", "gallery"),
+        key=top.text("key"),
+        shape=tuple(grid.integers("shape")),
+        axes=tuple(grid.texts("axes")),
+        pixel=grid.number("pixel"),
+        unit=grid.text("unit"),
+        chain=chain,
+        mismatches=_mismatches(top.rows("mismatch"), chain),
+        scenes=tuple(_scene(row) for row in top.rows("scene")),
+        gallery_method=gallery.text("method"),
     )
-    _check(spec, take)
+    grid.done()
+    gallery.done()
+    if spec.key != Path(top.filename).stem:
+        top.fail("key", f"the file's own name, '{Path(top.filename).stem}'")
+    if len(spec.shape) != len(spec.axes):
+        grid.fail("axes", f"{len(spec.shape)} names, one per axis")
     return spec
 
 
 def tier_range(spec: Spec, name: str, tier: str) -> tuple[float, float]:
     """Give the range (lowest, highest) of mismatch ``name`` in ``tier``, in the mismatch's unit."""
     if tier not in TIER_SPAN:
-        raise SpecError(f"There is no tier '{tier}'; the tiers are {', '.join(TIERS)}.")
+        raise CatalogueError(f"There is no tier '{tier}'; the tiers are {', '.join(TIERS)}.")
     low, high = TIER_SPAN[tier]
     perturbed = spec.mismatch(name).perturbed
     ends = sorted(round(factor * perturbed, 12) for factor in (low, high))
     return ends[0], ends[1]
 
 
-def _step(take: _Reader, row: Mapping[str, Any], i: int) -> Step:
-    where = f"chain[{i}]"
-    take.only(row, where, {"name", "primitive", "model", "label", "description", "args"})
-    primitive = take.text(row, "primitive", where)
-    return Step(
-        name=row.get("name", primitive),
+def _chain(rows: list[Table]) -> tuple[Step, ...]:
+    steps: dict[str, Step] = {}
+    for row in rows:
+        step = _step(row)
+        if step.name in steps:
+            row.refuse("name", f"'{step.name}' is there twice.")
+        steps[step.name] = step
+    return tuple(steps.values())
+
+
+def _step(row: Table) -> Step:
+    primitive = row.text("primitive")
+    step = Step(
+        name=row.optional_text("name") or primitive,
         primitive=primitive,
-        model=take.text(row, "model", where),
-        label=take.text(row, "label", where),
-        description=take.text(row, "description", where),
-        args=take.table(row, "args", where),
+        model=row.text("model"),
+        label=row.text("label"),
+        description=row.text("description"),
+        args=row.table("args").data,
     )
+    row.done()
+    return step
 
 
-def _mismatch(take: _Reader, row: Mapping[str, Any], i: int) -> Mismatch:
-    where = f"mismatch[{i}]"
-    fields = {"name", "symbol", "acts_on", "description", "unit", "nominal", "perturbed"}
-    take.only(row, where, fields)
-    step, _, argument = take.text(row, "acts_on", where).partition(".")
-    return Mismatch(
+def _mismatches(rows: list[Table], chain: tuple[Step, ...]) -> tuple[Mismatch, ...]:
+    mismatches: dict[str, Mismatch] = {}
+    for row in rows:
+        m = _mismatch(row)
+        if m.name in mismatches:
+            row.refuse("name", f"'{m.name}' is there twice.")
+        _check_target(row, m, chain)
+        mismatches[m.name] = m
+    return tuple(mismatches.values())
+
+
+def _mismatch(row: Table) -> Mismatch:
+    step, _, argument = row.text("acts_on").partition(".")
+    m = Mismatch(
+        name=row.text("name"),
+        symbol=row.text("symbol"),
         step=step,
         argument=argument,
-        nominal=take.number(row, "nominal", where),
-        perturbed=take.number(row, "perturbed", where),
-        **{k: take.text(row, k, where) for k in ("name", "symbol", "description", "unit")},
+        description=row.text("description"),
+        unit=row.text("unit"),
+        nominal=row.number("nominal"),
+        perturbed=row.number("perturbed"),
     )
+    row.done()
+    if m.perturbed == m.nominal:
+        row.fail("perturbed", "a value that differs from the nominal")
+    return m
 
 
-def _scene(take: _Reader, row: Mapping[str, Any], i: int) -> Scene:
-    where = f"scene[{i}]"
-    take.only(row, where, {"phantom", "name", "description"})
-    return Scene(**{k: take.text(row, k, where) for k in ("phantom", "name", "description")})
+def _check_target(row: Table, m: Mismatch, chain: tuple[Step, ...]) -> None:
+    """Check that the mismatch acts on a number of the chain."""
+    args = next((step.args for step in chain if step.name == m.step), {})
+    if m.argument not in args:
+        row.refuse("acts_on", f"{m.name} acts on {m.acts_on}, which the chain lacks.")
+    value = args[m.argument]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        row.refuse(
+            "acts_on",
+            f"{m.acts_on}: expected a number, because {m.name} is added to it, got {value!r}.",
+        )
 
 
-def _check(spec: Spec, take: _Reader) -> None:
-    """Hold the rules that span several tables."""
-    if spec.key != Path(take.filename).stem:
-        take.fail("key", f"the file's own name, '{Path(take.filename).stem}'", spec.key)
-    if len(spec.shape) != len(spec.axes):
-        take.fail("object.axes", f"{len(spec.shape)} names, one per axis", spec.axes)
-    for name, values in (
-        ("chain", [s.name for s in spec.chain]),
-        ("mismatch", [m.name for m in spec.mismatches]),
-    ):
-        if twice := sorted({v for v in values if values.count(v) > 1}):
-            take.fail(f"{name}.name", "each name once", ", ".join(twice))
-    steps = {s.name: s for s in spec.chain}
-    for m in spec.mismatches:
-        if m.step not in steps or m.argument not in steps[m.step].args:
-            raise SpecError(
-                f"{take.filename}: {m.name} acts on {m.acts_on}, which the chain lacks."
-            )
-        value = steps[m.step].args[m.argument]
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            take.fail(f"chain {m.acts_on}", f"a number, for {m.name} is added to it", value)
-        if m.perturbed == m.nominal:
-            take.fail(f"{m.name}.perturbed", "a value that differs from the nominal", m.perturbed)
-
-
-class _Reader:
-    """Take typed values out of TOML tables and complain with file and field."""
-
-    def __init__(self, filename: str) -> None:
-        self.filename = filename
-
-    def fail(self, field: str, expected: str, got: object) -> None:
-        raise SpecError(f"{self.filename}: {field}: expected {expected}, got {got!r}.")
-
-    def only(self, row: Mapping[str, Any], where: str, allowed: set[str]) -> None:
-        for key in row:
-            if key not in allowed:
-                raise SpecError(
-                    f"{self.filename}: {where}.{key} is not a known field; "
-                    f"known are {', '.join(sorted(allowed))}."
-                )
-
-    def text(self, row: Mapping[str, Any], key: str, where: str) -> str:
-        value = row.get(key)
-        if not isinstance(value, str) or not value.strip():
-            self.fail(f"{where}.{key}", "a text", value)
-        return str(value)
-
-    def texts(self, row: Mapping[str, Any], key: str, where: str) -> list[str]:
-        value = row.get(key)
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            self.fail(f"{where}.{key}", "a list of texts", value)
-        return list(value or [])
-
-    def number(self, row: Mapping[str, Any], key: str, where: str) -> float:
-        value = row.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.fail(f"{where}.{key}", "a number", value)
-        if not math.isfinite(float(value or 0)):
-            self.fail(f"{where}.{key}", "a finite number", value)
-        return float(value or 0)
-
-    def integers(self, row: Mapping[str, Any], key: str, where: str) -> list[int]:
-        value = row.get(key)
-        if not isinstance(value, list) or not all(type(v) is int and v > 0 for v in value):
-            self.fail(f"{where}.{key}", "a list of positive integers", value)
-        return list(value or [])
-
-    def table(self, row: Mapping[str, Any], key: str, where: str = "") -> Mapping[str, Any]:
-        value = row.get(key)
-        if not isinstance(value, dict):
-            self.fail(f"{where}.{key}".lstrip("."), "a table", value)
-        return dict(value or {})
-
-    def rows(self, data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-        value = data.get(key)
-        if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
-            self.fail(key, "a list of tables, at least one", value)
-        return list(value or [])
+def _scene(row: Table) -> Scene:
+    scene = Scene(row.text("phantom"), row.text("name"), row.text("description"))
+    row.done()
+    return scene

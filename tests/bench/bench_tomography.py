@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 
 from modalities import physics
-from modalities.physics.primitives.footprint import projection
+from modalities.physics.numerics.footprint import projection
 from modalities.physics.primitives.parallel import StripProjection
 
 SPEC = physics.load("electron_tomography")

@@ -6,7 +6,7 @@ from leaderboards import invariants
 from leaderboards.catalogue import sync_everything
 from leaderboards.credits import CreditAccount
 from leaderboards.models import Entry, Origin
-from modalities.invariants import CHECKS
+from modalities.jobs.invariants import CHECKS
 from tests.factories import make_entry, make_tier_score, make_user
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from leaderboards.catalogue import enlist
 from leaderboards.models import Entry, Method, Publication, TierScore, Trust
 from leaderboards.publish import PUBLISHED, publish
 from modalities.models import Modality
-from modalities.strict import CatalogueError
+from modalities.physics.tables import CatalogueError
 from tests.factories import make_entry, make_method, make_modality, make_user
 
 pytestmark = pytest.mark.django_db

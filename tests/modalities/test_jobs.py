@@ -10,11 +10,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from gallery.models import Run, RunEvent
-from modalities import invariants
-from modalities.forecast import forecast
-from modalities.job_rules import LEASE, RING_AT_ONCE
-from modalities.jobs import LeaseLost, State
-from modalities.sweeper import sweep
+from modalities.jobs import LeaseLost, State, invariants
+from modalities.jobs.forecast import forecast
+from modalities.jobs.rules import HEAD_OF_QUEUE, LEASE
+from modalities.jobs.sweeper import sweep
 from tests.gallery.rows import make_results, make_run
 
 pytestmark = pytest.mark.django_db
@@ -180,18 +179,18 @@ def test_success_cannot_be_restarted():
 
 def test_message_that_was_lost_is_sent_again():
     run = make_run()
-    Run.objects.filter(pk=run.pk).update(message_sent_at=Now() - LEASE, rings=1)
-    assert sweep()["rung"] == 1
-    assert sweep()["rung"] == 0
+    Run.objects.filter(pk=run.pk).update(message_sent_at=Now() - LEASE, notifications=1)
+    assert sweep()["notified"] == 1
+    assert sweep()["notified"] == 0
 
 
-def test_only_the_head_of_a_long_queue_is_rung():
+def test_only_the_head_of_a_long_queue_is_notified():
     first = make_run()
-    for _ in range(RING_AT_ONCE + 5):
+    for _ in range(HEAD_OF_QUEUE + 5):
         make_run()
     Run.objects.exclude(pk=first.pk).update(queued_at=F("queued_at") + timedelta(seconds=1))
-    assert Run.objects.unheard().count() == RING_AT_ONCE
-    assert first in Run.objects.unheard()
+    assert Run.objects.overdue().count() == HEAD_OF_QUEUE
+    assert first in Run.objects.overdue()
 
 
 def test_place_in_the_queue_counts_those_before():
@@ -214,6 +213,7 @@ def test_expected_finish_follows_from_past_durations():
     "row",
     [
         {"state": "stuck"},
+        {"queue": ""},
         {"state": State.RUNNING},
         {"state": State.SUCCEEDED, "finished_at": Now()},
         {"state": State.SUCCEEDED, "percent": 100},

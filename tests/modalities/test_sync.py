@@ -7,7 +7,7 @@ import pytest
 
 from modalities.models import MismatchParameter, Modality, Scene, Tier
 from modalities.physics.catalogue import CATALOGUE
-from modalities.strict import CatalogueError
+from modalities.physics.tables import CatalogueError
 from modalities.sync import sync
 
 pytestmark = pytest.mark.django_db

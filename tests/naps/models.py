@@ -7,8 +7,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from modalities import invariants
-from modalities.jobs import Job, JobEvent, JobQuerySet, State
+from modalities.jobs import Job, JobEvent, JobQuerySet, State, invariants
 
 
 class Purse(models.Model):
@@ -51,7 +50,7 @@ class Nap(Job):
     """A job that works for ``seconds`` of CPU and clock."""
 
     task_name = "tests.naps.tasks.sleep"
-    queue = "gallery"
+    default_queue = "gallery"
 
     purse = models.ForeignKey(Purse, models.PROTECT)
     seconds = models.FloatField(default=1.0)

@@ -10,15 +10,15 @@ from celery import shared_task
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from modalities.jobs.worker import run_next
 from modalities.physics.progress import Report
-from modalities.work import work
 
 from .models import Dream, Nap
 
 
 @shared_task
-def sleep(pk: str) -> None:
-    work(Nap, pk, dream)
+def sleep(pk: str, queue: str) -> None:
+    run_next(Nap, queue, dream)
 
 
 def dream(nap: Nap, report: Report) -> Callable[[], None]:

@@ -1,9 +1,12 @@
 """Laws that every model of every primitive obeys, whatever its mismatch."""
 
+import pkgutil
+
 import numpy as np
 import pytest
 
-from modalities.physics import PRIMITIVES, ShapeError
+from modalities.physics import PRIMITIVES, ShapeError, primitives
+from modalities.physics.primitives import FUSED
 
 from .cases import CASES, Case, label, smooth_cases
 from .laws import (
@@ -30,6 +33,12 @@ def test_every_model_has_a_case():
 def test_every_primitive_has_a_model():
     assert len(PRIMITIVES) == 11
     assert all(PRIMITIVES.values())
+
+
+def test_every_module_of_the_primitives_holds_one_that_is_registered():
+    models = [*FUSED.values(), *(m for models in PRIMITIVES.values() for m in models.values())]
+    modules = {module.name for module in pkgutil.iter_modules(primitives.__path__)}
+    assert {model.__module__.rpartition(".")[2] for model in models} == modules
 
 
 @linear_cases

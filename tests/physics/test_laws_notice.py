@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modalities.physics import Array, Operator
-from modalities.physics.primitives.fourier import shifted
+from modalities.physics.numerics.fourier import shifted
 
 from .laws import adjoint_gap, derivative_gap, is_smooth, linearity_gap
 

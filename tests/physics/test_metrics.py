@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modalities.physics import METRICS_VERSION, PRIMITIVES, ShapeError, consistency, psnr, ssim
+from modalities.physics import PRIMITIVES, ShapeError, consistency, psnr, ssim
 
 
 def test_offset_of_a_tenth_is_twenty_decibels():
@@ -85,7 +85,3 @@ def test_consistency_with_no_data_at_all():
     assert consistency(np.zeros((5, 5)), H, np.ones((5, 5))) == 0.0
     with pytest.raises(ShapeError, match="expected data of shape"):
         consistency(np.zeros((5, 1)), H, np.ones((5, 5)))
-
-
-def test_definitions_have_a_version():
-    assert METRICS_VERSION >= 1

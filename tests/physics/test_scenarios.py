@@ -84,14 +84,16 @@ def test_cancelling_stops_the_reconstruction(spec):
 
 def test_unknown_names_are_refused(spec):
     with pytest.raises(
-        physics.SpecError, match="no scenario 'V'; the scenarios are I, II, III, IV"
+        physics.CatalogueError, match="no scenario 'V'; the scenarios are I, II, III, IV"
     ):
         run(spec, METHOD, 0, "V")
-    with pytest.raises(physics.SpecError, match="no method 'magic'; it has"):
+    with pytest.raises(physics.CatalogueError, match="no method 'magic'; it has"):
         run(spec, "magic", 0, "I")
-    with pytest.raises(physics.SpecError, match="no scene 4; its scenes are 0 to 3"):
+    with pytest.raises(physics.CatalogueError, match="no scene 4; its scenes are 0 to 3"):
         physics.scene(spec, 4)
-    with pytest.raises(physics.SpecError, match="one range for each of convergence_angle, probe"):
+    with pytest.raises(
+        physics.CatalogueError, match="one range for each of convergence_angle, probe"
+    ):
         physics.calibrate(spec, [], {"probe_size": (0, 1)})
     with pytest.raises(KeyError, match="no modality 'xray' in METHODS; it has"):
         physics.METHODS["xray"]
@@ -151,5 +153,5 @@ def scores(good: dict[str, float], **new: float) -> dict[str, float]:
 
 def test_unknown_phantom_is_refused(spec):
     wrong = replace(spec, scenes=(replace(spec.scenes[0], phantom="none"),))
-    with pytest.raises(physics.SpecError, match="stem has no phantom 'none'; it has"):
+    with pytest.raises(physics.CatalogueError, match="stem has no phantom 'none'; it has"):
         physics.scene(wrong, 0)

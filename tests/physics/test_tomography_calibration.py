@@ -74,5 +74,5 @@ def test_calibration_stops_when_it_is_cancelled(series):
 
 def test_calibration_refuses_a_chain_whose_mismatch_it_does_not_know():
     model = Model(SMALL, {})
-    with pytest.raises(physics.SpecError, match=r"detect\.dose"):
+    with pytest.raises(physics.CatalogueError, match=r"detect\.dose"):
         model.changed("detect.dose", model, np.zeros(SMALL.shape), np.zeros(model.fit.out_shape))

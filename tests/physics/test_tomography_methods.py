@@ -8,7 +8,7 @@ import pytest
 from modalities import physics
 from modalities.physics.methods.sirt import sirt
 from modalities.physics.methods.wbp import ramp, spacing
-from modalities.physics.primitives.footprint import centres
+from modalities.physics.numerics.footprint import centres
 from modalities.physics.primitives.parallel import StripProjection
 
 SPEC = physics.load("electron_tomography")

@@ -5,12 +5,12 @@ import pytest
 from scipy import sparse
 
 from modalities import physics
+from modalities.physics.numerics.footprint import centres, projection, shadow_cdf, times
+from modalities.physics.numerics.image_rotation import ImageRotation
+from modalities.physics.numerics.resample import refine, shift_matrices
 from modalities.physics.operator import Chain
 from modalities.physics.primitives import PRIMITIVES
-from modalities.physics.primitives.footprint import centres, projection, shadow_cdf, times
-from modalities.physics.primitives.image_rotation import ImageRotation
 from modalities.physics.primitives.parallel import Parallel, StripProjection, TiltSeries
-from modalities.physics.primitives.resample import refine, shift_matrices
 from modalities.physics.primitives.tilt import Tilt, tilt_angles
 
 SHAPE = (8, 24, 12)

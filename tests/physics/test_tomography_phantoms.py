@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from modalities import physics
-from modalities.physics.primitives.footprint import centres
+from modalities.physics.numerics.footprint import centres
 
 SPEC = physics.load("electron_tomography")
 SCENES = range(len(SPEC.scenes))

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from leaderboards.catalogue import sync_everything
 from leaderboards.publish import PUBLISHED
 from modalities.physics.catalogue import CATALOGUE
-from modalities.strict import CatalogueError
+from modalities.physics.tables import CatalogueError
 
 
 class Command(BaseCommand):

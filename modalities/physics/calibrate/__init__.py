@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from ..operator import Array
 from ..progress import Report, silent
 from ..registry import Registry
-from ..spec import Spec, SpecError
+from ..spec import Spec
+from ..tables import CatalogueError
 
 Ranges = Mapping[str, tuple[float, float]]
 Calibrate = Callable[[Spec, Sequence[Array], Ranges, int, Report], dict[str, float]]
@@ -35,7 +36,7 @@ def calibrate(
     """
     names = {m.name for m in spec.mismatches}
     if set(ranges) != names:
-        raise SpecError(
+        raise CatalogueError(
             f"{spec.key}: calibration needs one range for each of {', '.join(sorted(names))}, "
             f"got {', '.join(sorted(ranges)) or 'none'}."
         )

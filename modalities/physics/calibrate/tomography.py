@@ -30,7 +30,8 @@ from ..methods.wbp import tilt_series
 from ..noise import noise_of
 from ..operator import Array, Chain, Operator
 from ..progress import Part, Report
-from ..spec import Spec, SpecError
+from ..spec import Spec
+from ..tables import CatalogueError
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -207,7 +208,7 @@ class Model:
             return self._chain(other.series.projection, self.series.blur)(x)
         if acts_on == "propagate.defocus_gradient":
             return self._chain(self.series.projection, other.series.blur)(x)
-        raise SpecError(f"{self.H.spec.key}: no calibration is known for {acts_on}.")
+        raise CatalogueError(f"{self.H.spec.key}: no calibration is known for {acts_on}.")
 
     def _chain(self, *steps: Operator) -> Chain:
         return Chain([*steps, *self.detector])

@@ -10,7 +10,7 @@ from ..build import Forward
 from ..operator import Array, ShapeError
 from ..progress import Report, silent
 from ..registry import Registry
-from ..spec import SpecError
+from ..tables import CatalogueError
 
 Reconstruct = Callable[[Forward, Array, Report], Array]
 
@@ -20,7 +20,8 @@ class Method:
     """One way to reconstruct: ``reconstruct(H, y, report) -> x_hat`` of ``H.in_shape``.
 
     ``label`` and ``summary`` are for readers, ``family`` groups (analytic, iterative, …),
-    ``citation`` is the source of the algorithm.
+    ``citation`` is the source of the algorithm. ``is_deterministic``: two runs in one environment
+    give the same bytes.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Method:
     summary: str
     citation: str
     requires: str = ""
+    is_deterministic: bool = True
 
     def is_available(self) -> bool:
         """Tell whether the optional package that the method ``requires`` is installed."""
@@ -49,7 +51,7 @@ def reconstruct(method: str, H: Forward, y: Array, report: Report = silent) -> A
     """Reconstruct ``y`` (``H.out_shape``) by the named method; give x_hat of ``H.in_shape``."""
     known = METHODS[H.spec.key]
     if method not in known:
-        raise SpecError(
+        raise CatalogueError(
             f"{H.spec.key} has no method '{method}'; it has {', '.join(sorted(known))}."
         )
     x_hat = known[method].reconstruct(H, H._checked(y, H.out_shape), report)

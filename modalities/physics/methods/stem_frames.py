@@ -7,8 +7,8 @@ from scipy import fft
 
 from ..build import Forward
 from ..noise import PoissonGaussian, noise_of
+from ..numerics.fourier import real_filter
 from ..operator import Array, Operator
-from ..primitives.fourier import real_filter
 from ..primitives.scan import DIRECTIONS, Scan, read_frames, spline_transfer
 from ..primitives.stem import ScannedProbe
 

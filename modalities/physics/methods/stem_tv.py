@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..build import Forward
+from ..numerics.weights import Weights
 from ..operator import Array, Chain
-from ..primitives.weights import Weights
 from ..progress import Report
 from .stem_frames import counting_noise
 from .tv import least_squares

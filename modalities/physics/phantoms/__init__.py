@@ -8,7 +8,8 @@ import numpy as np
 
 from ..operator import Array
 from ..registry import Registry
-from ..spec import Spec, SpecError
+from ..spec import Spec
+from ..tables import CatalogueError
 
 Phantom = Callable[[Spec, np.random.Generator], Array]
 
@@ -27,13 +28,13 @@ def scene(spec: Spec, index: int, seed: int = 0) -> Array:
     The same seed gives the same scene; another seed, another instance of the same kind of object.
     """
     if not 0 <= index < len(spec.scenes):
-        raise SpecError(
+        raise CatalogueError(
             f"{spec.key} has no scene {index}; its scenes are 0 to {len(spec.scenes) - 1}."
         )
     name, phantoms = spec.scenes[index].phantom, PHANTOMS[spec.key]
     if name not in phantoms:
-        raise SpecError(f"{spec.key} has no phantom '{name}'; it has {', '.join(phantoms)}.")
+        raise CatalogueError(f"{spec.key} has no phantom '{name}'; it has {', '.join(phantoms)}.")
     x = np.asarray(phantoms[name](spec, np.random.default_rng([seed, index])), dtype=np.float64)
     if x.shape != spec.shape:
-        raise SpecError(f"{spec.key}: phantom '{name}' made {x.shape}, expected {spec.shape}.")
+        raise CatalogueError(f"{spec.key}: phantom '{name}' made {x.shape}, expected {spec.shape}.")
     return np.clip(x, 0.0, 1.0)

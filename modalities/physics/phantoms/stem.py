@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..numerics.fourier import centred
 from ..operator import Array
-from ..primitives.fourier import centred
 from ..spec import Spec
 
 CONTRAST = 1.7

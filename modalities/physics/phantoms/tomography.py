@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import fft, ndimage
 
+from ..numerics.footprint import centres
 from ..operator import Array
-from ..primitives.footprint import centres
 from ..spec import Spec
 
 # Standard deviation, in voxels, of the Gaussian that limits every specimen's band: at the grid's

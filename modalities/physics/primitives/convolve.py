@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import fft
 
+from ..numerics.fourier import ramp, real_filter
 from ..operator import Array, Operator, Shape
-from .fourier import ramp, real_filter
 
 # FWHM of a Gaussian in standard deviations: 2·sqrt(2·ln 2).
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
+from ..numerics.footprint import centres
+from ..numerics.resample import rows_of_toeplitz
 from ..operator import Array, Operator, Shape
-from .footprint import centres
-from .resample import rows_of_toeplitz
 from .tilt import tilt_angles
 
 # Smallest zero padding along v, in pixels, that keeps the blur from wrapping round.

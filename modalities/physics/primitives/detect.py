@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..noise import Gaussian, PoissonGaussian
+from ..numerics.weights import Weights
 from ..operator import Array, Operator, Shape
-from .weights import Weights
 
 
 class Counts(Operator):

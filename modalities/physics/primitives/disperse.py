@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
+from ..numerics.fourier import centred, cut, embed, ramp, real_filter
 from ..operator import Array, Operator, Shape
-from .fourier import centred, cut, embed, ramp, real_filter
 
 
 class Prism(Operator):

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import hadamard
 
+from ..numerics.fourier import centred, shifted
+from ..numerics.weights import Weights
 from ..operator import Array, Shape
-from .fourier import centred, shifted
-from .weights import Weights
 
 
 class _Patterns(Weights):

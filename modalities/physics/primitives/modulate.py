@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics.fourier import shifted
+from ..numerics.weights import Weights
 from ..operator import Shape
-from .fourier import shifted
-from .weights import Weights
 
 
 class Mask(Weights):

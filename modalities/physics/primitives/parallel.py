@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..numerics.footprint import projection, times
+from ..numerics.image_rotation import ImageRotation
+from ..numerics.resample import coarsen, refine
 from ..operator import Array, Chain, Operator, Shape
 from .depth_of_field import DepthOfField
-from .footprint import projection, times
-from .image_rotation import ImageRotation
-from .resample import coarsen, refine
 from .tilt import tilt_angles
 
 

@@ -18,11 +18,11 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from ..numerics.footprint import taps
+from ..numerics.fourier import centred
+from ..numerics.resample import coarsen, refine
+from ..numerics.trapezoid import overlap
 from ..operator import Array, Operator, Shape
-from .footprint import taps
-from .fourier import centred
-from .resample import coarsen, refine
-from .trapezoid import overlap
 
 
 class _Projector(Operator):

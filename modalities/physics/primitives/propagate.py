@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
+from ..numerics.fourier import cut, embed, real_filter
 from ..operator import Array, Operator, Shape
-from .fourier import cut, embed, real_filter
 
 
 class _FreeSpace(Operator):

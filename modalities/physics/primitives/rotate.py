@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ..numerics.fourier import centred, cut, embed, ramp, real_filter
 from ..operator import Array, Operator, Shape
-from .fourier import centred, cut, embed, ramp, real_filter
 
 
 class InPlane(Operator):

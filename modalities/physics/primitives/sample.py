@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..numerics.fourier import centred
 from ..operator import Array, Operator, Shape
-from .fourier import centred
 
 
 class _Fourier(Operator):

@@ -13,9 +13,9 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft, sparse
 
+from ..numerics.fourier import centred, real_filter
 from ..operator import Array, Operator, Shape
 from .detect import counting, described
-from .fourier import centred, real_filter
 
 # Fast and slow direction of a scan turned by φ, as ((axis, sign), (axis, sign)); axis 0 is y.
 DIRECTIONS = {

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import erf
 
+from ..numerics.weights import Weights
 from ..operator import Array, Operator, Shape
-from .weights import Weights
 
 
 class Band(Weights):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from ..numerics.footprint import TAPS, centres, taps
+from ..numerics.image_rotation import ImageRotation
 from ..operator import Array, Operator, Shape
-from .footprint import TAPS, centres, taps
-from .image_rotation import ImageRotation
 
 
 def tilt_angles(first: float, step: float, views: int, backlash: float = 0.0) -> Array:
@@ -24,10 +24,10 @@ class Tilt(Operator):
     """Turn a volume f[z, x, y] about y to each of ``views`` tilts: (views, depth, u, v).
 
     The beam runs along the second axis; u = x cos θ + z sin θ and the depth is z cos θ − x sin θ.
-    A voxel is spread over both by its exact shadow on either axis (footprint.py), so that the sum
-    along the beam is the exact strip integral of square voxels. Then the image plane is turned by
-    ``axis``, the degrees by which the tilt axis misses the image's v axis. ``step``, ``first`` and
-    ``backlash`` in degrees.
+    A voxel is spread over both by its exact shadow on either axis (``numerics.footprint``), so that
+    the sum along the beam is the exact strip integral of square voxels. Then the image plane is
+    turned by ``axis``, the degrees by which the tilt axis misses the image's v axis. ``step``,
+    ``first`` and ``backlash`` in degrees.
     """
 
     def __init__(

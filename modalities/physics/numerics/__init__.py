@@ -1,0 +1,1 @@
+"""The mathematics that primitives, phantoms and methods share: shifts, shears, shadows, weights."""

@@ -1,0 +1,29 @@
+"""Versions that follow from the code itself, so that nobody can forget to raise them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DEFINITIONS = (HERE / "metrics.py", HERE / "scoring.py")
+
+
+def version_of(paths: Iterable[Path]) -> str:
+    """Give the first 12 hexadecimal digits of one SHA-256 over the files' bytes."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
+
+
+@lru_cache(maxsize=1)
+def program_sha256() -> str:
+    """Hash all code of the physics, with the files' names."""
+    total = hashlib.sha256()
+    for path in sorted(HERE.rglob("*.py")):
+        total.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+# Stored with every score: other definitions of the metrics or scores have another version.
+METRICS_VERSION = version_of(DEFINITIONS)
