@@ -22,11 +22,14 @@ MADE: list[bytes] = []
 
 # Reads one expression or block per line, as JSON; answers with its value, as JSON.
 CONSOLE = """
-import json, sys, django
+import io, json, sys, django
 django.setup()
+from django.core.management import call_command
 from django.db import connection
-from django.apps import apps
-names = {}
+def manage(*arguments):
+    call_command(*arguments, stdout=(printed := io.StringIO()))
+    return printed.getvalue()
+names = {"manage": manage}
 for line in sys.stdin:
     code, names["given"] = json.loads(line)
     try:
@@ -58,15 +61,7 @@ class Site:
 
     def manage(self, *arguments: str) -> str:
         """Run a command of manage.py; return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return str(self.do("manage(*given)", *arguments))
 
     def do(self, code: str, *given: Any) -> Any:
         """Evaluate ``code`` in a Django process of this site; ``given`` are its arguments."""

@@ -14,7 +14,7 @@ class NapsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from modalities import sweeper
+        from modalities.jobs import sweeper
 
         sweeper.sweep = _noted(sweeper.sweep)
 
