@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from . import emptying, servers
+from . import emptying, servers, sites
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,6 +40,13 @@ def same_data_every_time(settings: Any) -> None:
 def history_goes_between_tests() -> Iterator[None]:
     with emptying.without_triggers():
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def folder_of_the_whole_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> None:
+    """Let what is made once be made once for all workers of pytest-xdist."""
+    mine = tmp_path_factory.getbasetemp()
+    sites.SHARED = mine if worker_id == "master" else mine.parent
 
 
 @pytest.fixture(scope="session")
