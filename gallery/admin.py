@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from modalities.admin import ReadOnly
+
 from .models import Run, RunEvent, SceneResult
-
-
-class ReadOnly:
-    """Rows that the admin shows and nobody edits."""
-
-    def has_add_permission(self, *args: Any) -> bool:
-        return False
-
-    def has_change_permission(self, *args: Any) -> bool:
-        return False
-
-    def has_delete_permission(self, *args: Any) -> bool:
-        return False
 
 
 class EventInline(ReadOnly, admin.TabularInline):

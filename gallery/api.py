@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from modalities.models import Modality
 
-from . import present
+from . import gallery_page
 from .models import Run, RunEvent, SceneResult
 
 
@@ -25,14 +25,16 @@ class ResultSerializer(serializers.ModelSerializer[SceneResult]):
 
     class Meta:
         model = SceneResult
-        fields = ("scene", "scenario", "psnr", "ssim", "consistency", "cpu_seconds")
-        fields += ("spec_error", "files")
+        fields = (
+            *("scene", "scenario", "psnr", "ssim", "consistency", "cpu_seconds"),
+            *("spec_error", "files"),
+        )
 
     def get_files(self, result: SceneResult) -> dict[str, str]:
         address = self.context["request"].build_absolute_uri
         kinds = ("truth", "measurement", "reconstruction", "difference", "arrays")
         names = {kind: getattr(result, kind).name for kind in kinds}
-        return {kind: address(present.file_url(result.run_id, n)) for kind, n in names.items()}
+        return {kind: address(gallery_page.file_url(result.run_id, n)) for kind, n in names.items()}
 
 
 class EventSerializer(serializers.ModelSerializer[RunEvent]):
@@ -50,10 +52,12 @@ class RunSerializer(serializers.ModelSerializer[Run]):
 
     class Meta:
         model = Run
-        fields = ("id", "modality", "method", "seed", "state", "phase", "percent", "attempts")
-        fields += ("error_code", "error_message", "queued_at", "started_at", "finished_at")
-        fields += ("spec_hash", "physics_version", "cpu_seconds", "calibrated", "violations")
-        fields += ("url", "page")
+        fields: tuple[str, ...] = (
+            *("id", "modality", "method", "seed", "state", "phase", "percent", "attempts"),
+            *("error_code", "error_message", "queued_at", "started_at", "finished_at"),
+            *("spec_hash", "physics_version", "cpu_seconds", "calibrated", "violations"),
+            *("url", "page"),
+        )
 
 
 class RunDetailSerializer(RunSerializer):
@@ -81,12 +85,12 @@ class RunViewSet(viewsets.ReadOnlyModelViewSet[Run]):
         return super().get_queryset().prefetch_related("results", "events")
 
 
-class ScoreSerializer(serializers.Serializer[present.Score]):
+class ScoreSerializer(serializers.Serializer[gallery_page.Score]):
     psnr = serializers.FloatField()
     ssim = serializers.FloatField()
 
 
-class PictureSerializer(serializers.Serializer[present.Cell]):
+class PictureSerializer(serializers.Serializer[gallery_page.Cell]):
     scenario = serializers.CharField()
     meaning = serializers.CharField()
     score = ScoreSerializer()
@@ -97,7 +101,7 @@ class PictureSerializer(serializers.Serializer[present.Cell]):
     difference = serializers.CharField()
 
 
-class SceneRowSerializer(serializers.Serializer[present.SceneRow]):
+class SceneRowSerializer(serializers.Serializer[gallery_page.SceneRow]):
     index = serializers.IntegerField()
     name = serializers.CharField()
     description = serializers.CharField()
@@ -105,14 +109,14 @@ class SceneRowSerializer(serializers.Serializer[present.SceneRow]):
     cells = PictureSerializer(many=True)
 
 
-class MeanSerializer(serializers.Serializer[present.Mean]):
+class MeanSerializer(serializers.Serializer[gallery_page.Mean]):
     scenario = serializers.CharField()
     meaning = serializers.CharField()
     score = ScoreSerializer()
     source = ScoreSerializer(allow_null=True)
 
 
-class RunLineSerializer(serializers.Serializer[present.RunLine]):
+class RunLineSerializer(serializers.Serializer[gallery_page.RunLine]):
     id = serializers.UUIDField()
     url = serializers.CharField()
     state = serializers.CharField()
@@ -121,7 +125,7 @@ class RunLineSerializer(serializers.Serializer[present.RunLine]):
     error_message = serializers.CharField()
 
 
-class BoardSerializer(serializers.Serializer[present.Board]):
+class GallerySerializer(serializers.Serializer[gallery_page.Gallery]):
     """The gallery of a modality; ``run`` is null while nothing was computed."""
 
     key = serializers.CharField()
@@ -139,10 +143,10 @@ class BoardSerializer(serializers.Serializer[present.Board]):
 class GalleryView(APIView):
     """The gallery of one modality, as its page shows it."""
 
-    @extend_schema(responses=BoardSerializer, operation_id="gallery_retrieve")
+    @extend_schema(responses=GallerySerializer, operation_id="gallery_retrieve")
     def get(self, request: Request, key: str) -> Response:
         modality = Modality.objects.listed().filter(key=key).first()
         if modality is None:
             raise Http404
-        data: dict[str, Any] = dict(BoardSerializer(present.board(modality)).data)
+        data: dict[str, Any] = dict(GallerySerializer(gallery_page.of_modality(modality)).data)
         return Response(data)

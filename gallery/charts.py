@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .present import Mean, SceneRow
+    from .gallery_page import Mean, SceneRow
 
 
 def mean_psnr(rows: Sequence[SceneRow], means: Sequence[Mean]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Run(Job):
 
     task_name = "gallery.tasks.compute"
     default_queue = "gallery"
+    files_folder = "runs"
 
     modality = models.ForeignKey(Modality, on_delete=models.PROTECT, related_name="runs")
     method = models.CharField(max_length=60)
@@ -102,9 +103,9 @@ class Run(Job):
     def expected_result_count(self) -> int:
         return len(self.spec["scenes"]) * len(self.scenarios)
 
-    def path(self, name: str) -> str:
-        """Name a file of this attempt in the storage; the token keeps attempts apart."""
-        return f"runs/{self.pk}/{self.token}/{name}"
+    def kept_files(self) -> set[str]:
+        """Collect the files that the results name; several may name one."""
+        return {name for row in self.results.values_list(*SceneResult.FILES) for name in row}
 
     @property
     def scenarios(self) -> list[str]:
@@ -118,6 +119,8 @@ class RunEvent(JobEvent):
 
 class SceneResult(models.Model):
     """One scene in one scenario: scores, pictures, and the arrays they come from."""
+
+    FILES = ("truth", "measurement", "reconstruction", "difference", "arrays")
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="results")
     scene = models.PositiveSmallIntegerField("scene index")

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
 
 from django.db.models import Avg, F, Max, OuterRef, Q, Subquery
 
 from modalities.figures import decibels, fixed
 from modalities.models import Modality
 
+from .gallery_page import file_url
 from .models import Run, Scenario
-from .present import file_url
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 LABELS = ("truth", "measured", "reconstructed")
 _SHOWN = Q(results__scene=0, results__scenario=Scenario.II)
+
+
+class Shown(TypedDict):
+    """What the query adds to a run: its mean PSNRs, and its first scene's pictures."""
+
+    nominal: float
+    mismatched: float
+    truth: str | None
+    measurement: str | None
+    reconstruction: str | None
+    title: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ def of(modalities: Sequence[Modality]) -> dict[int, Thumbnails]:
     return {run.modality_id: _thumbnails(run) for run in runs if run.truth}
 
 
-def _thumbnails(run: Run) -> Thumbnails:
+def _thumbnails(run: WithAnnotations[Run, Shown]) -> Thumbnails:
     return Thumbnails(
         name=run.title,
         truth=file_url(run.pk, run.truth),

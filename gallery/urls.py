@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import submitted, views
+from . import submission_views, views
 
 app_name = "gallery"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("runs/<uuid:pk>/cancel/", views.cancel, name="cancel"),
     path("runs/<uuid:pk>/files/<str:name>", views.file, name="file"),
     path(
-        "submissions/<uuid:pk>/<int:sample>-<slug:kind>.webp", submitted.picture, name="submitted"
+        "submissions/<uuid:pk>/<int:sample>-<slug:kind>.webp",
+        submission_views.picture,
+        name="submitted",
     ),
 ]

@@ -17,6 +17,7 @@ from django.db.models.functions import JSONObject
 
 from modalities.models import Modality
 
+from .board_rows import Cell, Row, Scored, cell, name_of, ranked
 from .models import (
     CHALLENGE_TIERS,
     Board,
@@ -27,7 +28,6 @@ from .models import (
     ScoreTier,
     TierScore,
 )
-from .board_rows import Cell, Row, Scored, cell, name_of, ranked
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -160,7 +161,8 @@ def leader_of(panels: Sequence[Panel]) -> Leader:
 
 def leader_on(modality: Modality) -> Leader:
     """Give the leader of a modality that ``boards.with_leaders`` has read."""
-    if not (found := modality.leading):
+    found: dict[str, Any] | None = getattr(modality, "leading", None)
+    if found is None:
         return NOBODY
     names = (found["method"], Board.CHALLENGE, found["variant"], found["source_name"])
     return Leader(entry_name(*names), fixed(found["score"], 3), found["origin"])

@@ -18,7 +18,9 @@ from .published_files import PUBLISHED, publish
 # What the physics calls its kinds of method, in the words of the boards.
 FAMILIES = {
     "analytic": Family.CLASSICAL,
+    "denoising": Family.CLASSICAL,
     "iterative": Family.CLASSICAL,
+    "variational": Family.CLASSICAL,
     "self-supervised": Family.SELF_SUPERVISED,
     "learned": Family.LEARNED,
 }

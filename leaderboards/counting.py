@@ -82,7 +82,8 @@ def settle(entry: Entry, tier: str) -> None:
         entry = Entry.objects.select_for_update().get(pk=entry.pk)
         row = TierScore.objects.filter(entry=entry, tier=tier).first()
         found = results(entry, tier)
-        attempt = (row and row.chosen and found.filter(pk=row.chosen_id).first()) or found.first()
+        chosen = found.filter(pk=row.chosen.pk).first() if row and row.chosen else None
+        attempt = chosen or found.first()
         if attempt is not None and _write(entry, tier, row, attempt):
             scores = entry.tier_scores.select_related("attempt__repeats")
             entry.follow([score.attempt for score in scores if score.attempt])

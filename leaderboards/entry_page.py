@@ -10,7 +10,7 @@ from modalities import physics
 from modalities.figures import fixed, interval, megabytes, percent, seconds
 from modalities.models import TierName
 
-from . import counting
+from . import counting, tells
 from .models import Attempt, Board, Entry, Kind, Origin, TierScore, Variant
 
 EVIDENCE = (
@@ -35,9 +35,10 @@ def of(entry: Entry) -> dict[str, Any]:
         "decision": entry.decision,
         "tiers": [_tier(entry, t) for t in tiers],
         "evidence": [
-            _evidence(t, certificates.get(t.attempt_id)) for t in tiers if t.attempt is not None
+            _evidence(t, t.attempt, certificates.get(t.attempt.pk)) for t in tiers if t.attempt
         ],
         "history": history(entry),
+        "is_rounded": any(t.attempt and not tells.is_open(t.tier) for t in tiers),
     }
 
 
@@ -67,9 +68,7 @@ def _counts(entry: Entry, row: TierScore) -> str:
     return counting.WORDS[counting.rule(row.tier, entry.variant)]
 
 
-def _evidence(row: TierScore, certificate: Any) -> dict[str, Any]:
-    attempt = row.attempt
-    assert attempt is not None  # the caller leaves reported rows out
+def _evidence(row: TierScore, attempt: Attempt, certificate: Any) -> dict[str, Any]:
     return {
         "tier": row.get_tier_display(),
         "kind": _kind(attempt),

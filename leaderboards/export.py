@@ -10,8 +10,8 @@ from typing import Any
 
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 
-from .models import Method
 from .board_rows import Row
+from .models import Method
 
 _HEAD = ("rank", "medal", "name", "method", "family", "score", "score_low", "score_high")
 _TIER = ("score", "psnr", "ssim", "consistency")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db import transaction
@@ -36,6 +36,11 @@ ASKED = {
 }
 
 
+class ModalitiesField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Modality) -> str:
+        return obj.name
+
+
 class MethodForm(forms.ModelForm):
     """A method as its owner describes it."""
 
@@ -59,16 +64,17 @@ class MethodForm(forms.ModelForm):
             "checkpoint": forms.RadioSelect,
             "modalities": forms.CheckboxSelectMultiple,
         }
+        field_classes = {"modalities": ModalitiesField}
         help_texts = HINTS
         error_messages = {name: {"required": text} for name, text in ASKED.items()}
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        for name in ("family", "checkpoint"):
-            self.fields[name].choices = [c for c in self.fields[name].choices if c[0]]
-        self.fields["modalities"].queryset = Modality.objects.listed()
-        self.fields["modalities"].label_from_instance = lambda m: m.name
+        for name, words in (("family", Family), ("checkpoint", Checkpoint)):
+            cast(forms.TypedChoiceField, self.fields[name]).choices = words.choices
+        modalities = cast(ModalitiesField, self.fields["modalities"])
+        modalities.queryset = Modality.objects.listed()
         for name in ("paper_url", "code_url"):
             self.fields[name].validators = [https_rule]
             self.fields[name].error_messages["invalid"] = https_rule.message

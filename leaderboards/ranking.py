@@ -18,12 +18,10 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from modalities import physics
 from modalities.models import Modality
 
 from . import tells
 from .models import (
-    Board,
     Entry,
     Ranking,
     ScoreTier,
@@ -32,9 +30,9 @@ from .models import (
     is_reference,
     tiers_of,
 )
-from .uncertainty import SAME, Strata, interval, rank_bounds
+from .uncertainty import SAME, interval, rank_bounds
 
-# An oracle may be beaten by this much, 0.05 dB of PSNR. A blind estimate is now and then that lucky,
+# An oracle may be beaten by this much, 0.05 dB of PSNR. A blind estimate is sometimes that lucky,
 # and beats the truth by what the operator itself lacks of the instrument.
 LUCK = 0.0005
 FIGURES = ("score", "score_low", "score_high", "rank", "rank_low", "rank_high", "is_above_oracle")
@@ -178,13 +176,24 @@ def _write(lines: list[Line]) -> None:
 # All rows as one parameter: bulk_update would split them by the number of its parameters.
 _UPDATE = {
     "postgresql": """
-        UPDATE leaderboards_entry AS e SET {} FROM json_to_recordset(%s) AS j(
+        UPDATE leaderboards_entry AS e SET
+            score = j.score, score_low = j.score_low, score_high = j.score_high,
+            rank = j.rank, rank_low = j.rank_low, rank_high = j.rank_high,
+            is_above_oracle = j.is_above_oracle
+        FROM json_to_recordset(%s) AS j(
             id uuid, score float8, score_low float8, score_high float8,
             rank int, rank_low int, rank_high int, is_above_oracle bool
         ) WHERE e.id = j.id
-    """.format(", ".join(f"{name} = j.{name}" for name in FIGURES)),
+    """,
     "sqlite": """
-        UPDATE leaderboards_entry SET {} FROM json_each(%s) AS j
-        WHERE leaderboards_entry.id = json_extract(j.value, '$.id')
-    """.format(", ".join(f"{name} = json_extract(j.value, '$.{name}')" for name in FIGURES)),
+        UPDATE leaderboards_entry SET
+            score = j.value ->> 'score',
+            score_low = j.value ->> 'score_low',
+            score_high = j.value ->> 'score_high',
+            rank = j.value ->> 'rank',
+            rank_low = j.value ->> 'rank_low',
+            rank_high = j.value ->> 'rank_high',
+            is_above_oracle = j.value ->> 'is_above_oracle'
+        FROM json_each(%s) AS j WHERE leaderboards_entry.id = j.value ->> 'id'
+    """,
 }

@@ -33,7 +33,7 @@ def is_open(tier: str) -> bool:
 
 
 def rounded(name: str, value: float | None, tier: str) -> float | None:
-    """Round one figure as its tier tells it; costs to one digit, because time can carry a secret."""
+    """Round one figure as its tier tells it; costs to one digit: time can carry a secret."""
     if value is None or is_open(tier):
         return value
     if name in COST:
@@ -63,7 +63,7 @@ def to_owner(tier: str, result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def overall(scores: list[float]) -> float:
-    """Give a challenge score from the told scores of its tiers, with as many digits as they have."""
+    """Give a challenge score from the told scores of its tiers, with as many digits."""
     return round(sum(scores) / len(scores), DIGITS["score"])
 
 

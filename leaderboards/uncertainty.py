@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from scipy.special import stdtrit  # the t quantile; scipy.stats takes half a second to import
@@ -41,16 +42,22 @@ def interval(strata: Strata, level: float = LEVEL) -> Interval:
     """
     if not strata or any(len(scores) == 0 for scores in strata):
         raise ValueError("An interval needs at least one scene in each tier.")
-    mean = float(np.mean([np.mean(scores) for scores in strata]))
+    mean = fmean(fmean(scores) for scores in strata)
     if any(len(scores) < 2 for scores in strata):
         return Interval(mean, -math.inf, math.inf)
-    parts = np.array([np.var(s, ddof=1) / len(s) for s in strata]) / len(strata) ** 2
-    variance = float(parts.sum())
-    if variance == 0.0:
+    # A handful of numbers: plain Python is ten times as fast here as arrays.
+    parts = [variance(scores) / len(scores) / len(strata) ** 2 for scores in strata]
+    if (total := sum(parts)) == 0.0:
         return Interval(mean, mean, mean)
-    freedom = variance**2 / float(np.sum(parts**2 / [len(s) - 1 for s in strata]))
-    half = float(stdtrit(freedom, 0.5 + level / 2)) * math.sqrt(variance)
+    weights = (part**2 / (len(s) - 1) for part, s in zip(parts, strata, strict=True))
+    half = float(stdtrit(total**2 / sum(weights), 0.5 + level / 2)) * math.sqrt(total)
     return Interval(mean, mean - half, mean + half)
+
+
+def variance(scores: Sequence[float]) -> float:
+    """Give the unbiased variance of at least two numbers."""
+    mean = fmean(scores)
+    return sum((score - mean) ** 2 for score in scores) / (len(scores) - 1)
 
 
 def rank_bounds(
@@ -66,7 +73,7 @@ def rank_bounds(
     count = len(scores[0])
     mean = sum(np.mean(s, axis=1) for s in scores) / len(scores)
     gap = mean[:, None] - mean[None, :]
-    variance, weights = np.zeros((count, count)), np.zeros((count, count))
+    variances, weights = np.zeros((count, count)), np.zeros((count, count))
     for s in scores:
         scenes = s.shape[1]
         centred = s - s.mean(axis=1, keepdims=True)
@@ -75,11 +82,11 @@ def rank_bounds(
         # What rounding leaves of two equal rows is no variance.
         squares[squares < 1e-12 * (own[:, None] + own[None, :])] = 0.0
         part = squares / ((scenes - 1) * scenes * len(scores) ** 2)
-        variance += part
+        variances += part
         weights += part**2 / (scenes - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        reach = gap / np.sqrt(variance)
-        freedom = variance**2 / weights
+        reach = gap / np.sqrt(variances)
+        freedom = variances**2 / weights
     # Without variance the sign of the gap decides: reach is then infinite, or not a number.
     reach[np.isnan(reach)] = 0.0
     # Student's quantile is dear, so it is computed only where the bounds of it do not decide.

@@ -1,12 +1,16 @@
-"""The catalogue in the admin: to look at. It is edited in its files, and only there."""
+"""The catalogue in the admin, read-only: it is edited in its files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
-from .models import MismatchParameter, Modality, Scene, Tier
+from .figures import shortest
+from .models import Modality
 
 
 class ReadOnly:
@@ -22,24 +26,28 @@ class ReadOnly:
         return False
 
 
-class MismatchInline(ReadOnly, admin.TabularInline):
-    model = MismatchParameter
-    fields = ("symbol", "name", "description", "acts_on", "nominal", "perturbed", "unit")
-
-
-class SceneInline(ReadOnly, admin.TabularInline):
-    model = Scene
-    fields = ("index", "name", "phantom", "description")
-
-
-class TierInline(ReadOnly, admin.TabularInline):
-    model = Tier
-    fields = ("name", "title", "summary")
-
-
 @admin.register(Modality)
 class ModalityAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("name", "key", "category", "is_listed", "version", "revision")
     list_filter = ("category", "is_listed")
     search_fields = ("name", "key")
-    inlines = (MismatchInline, SceneInline, TierInline)
+    readonly_fields = ("unknowns", "scenes")
+
+    @admin.display
+    def unknowns(self, modality: Modality) -> str:
+        return _lines(
+            f"{m.symbol}, {m.name}: {m.description}; added to {m.acts_on}, "
+            f"nominal {shortest(m.nominal)}, perturbed {shortest(m.perturbed)} {m.unit}"
+            for m in (modality.spec.mismatches if modality.is_listed else ())
+        )
+
+    @admin.display
+    def scenes(self, modality: Modality) -> str:
+        return _lines(
+            f"{s.name} ({s.phantom}): {s.description}"
+            for s in (modality.spec.scenes if modality.is_listed else ())
+        )
+
+
+def _lines(sentences: Iterable[str]) -> SafeString:
+    return format_html_join(mark_safe("<br>"), "{}", ((s,) for s in sentences))

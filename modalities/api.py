@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -10,19 +11,25 @@ from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, viewsets
 
 from . import dag
-from .models import MismatchParameter, Modality, Scene, Tier
+from .models import Modality, TierName
+from .physics.spec import Mismatch, Spec, tier_range
 
 
-class MismatchSerializer(serializers.ModelSerializer[MismatchParameter]):
-    class Meta:
-        model = MismatchParameter
-        fields = (*("name", "symbol", "description", "acts_on", "unit", "nominal", "perturbed"),)
+class MismatchSerializer(serializers.Serializer[Mismatch]):
+    name = serializers.CharField()
+    symbol = serializers.CharField()
+    description = serializers.CharField()
+    acts_on = serializers.CharField()
+    unit = serializers.CharField()
+    nominal = serializers.FloatField()
+    perturbed = serializers.FloatField()
 
 
-class SceneSerializer(serializers.ModelSerializer[Scene]):
-    class Meta:
-        model = Scene
-        fields = ("index", "name", "description", "phantom")
+class SceneSerializer(serializers.Serializer[dict[str, Any]]):
+    index = serializers.IntegerField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    phantom = serializers.CharField()
 
 
 class RangeSerializer(serializers.Serializer[dict[str, Any]]):
@@ -33,12 +40,14 @@ class RangeSerializer(serializers.Serializer[dict[str, Any]]):
     max = serializers.FloatField()
 
 
-class TierSerializer(serializers.ModelSerializer[Tier]):
+class TierSerializer(serializers.Serializer[dict[str, Any]]):
+    name = serializers.ChoiceField(choices=TierName.choices)
+    title = serializers.CharField()
+    summary = serializers.CharField()
+    get = serializers.CharField(label="What you get")
+    use = serializers.CharField(label="How to use it")
+    submit = serializers.CharField(label="What to submit")
     ranges = RangeSerializer(many=True, read_only=True)
-
-    class Meta:
-        model = Tier
-        fields = ("name", "title", "summary", "get", "use", "submit", "ranges")
 
 
 class NodeSerializer(serializers.Serializer[dag.Node]):
@@ -73,9 +82,9 @@ class ModalitySerializer(serializers.ModelSerializer[Modality]):
 class ModalityDetailSerializer(ModalitySerializer):
     """A modality with all that its page says."""
 
-    mismatches = MismatchSerializer(many=True, read_only=True)
-    tiers = TierSerializer(many=True, read_only=True)
-    scenes = SceneSerializer(many=True, read_only=True)
+    mismatches = MismatchSerializer(source="spec.mismatches", many=True, read_only=True)
+    tiers = serializers.SerializerMethodField()
+    scenes = serializers.SerializerMethodField()
     graph = serializers.SerializerMethodField()
     boards = serializers.HyperlinkedIdentityField("api:boards", lookup_field="key")
 
@@ -85,9 +94,28 @@ class ModalityDetailSerializer(ModalitySerializer):
             *("mismatches", "tiers", "scenes", "graph", "facts", "sections", "boards"),
         )
 
+    @extend_schema_field(TierSerializer(many=True))
+    def get_tiers(self, modality: Modality) -> Any:
+        cards = [card | {"ranges": ranges(modality.spec, card["name"])} for card in modality.tiers]
+        return TierSerializer(cards, many=True).data
+
+    @extend_schema_field(SceneSerializer(many=True))
+    def get_scenes(self, modality: Modality) -> Any:
+        scenes = [{"index": i} | asdict(s) for i, s in enumerate(modality.spec.scenes)]
+        return SceneSerializer(scenes, many=True).data
+
     @extend_schema_field(GraphSerializer)
     def get_graph(self, modality: Modality) -> Any:
         return GraphSerializer(dag.graph(modality.spec)).data
+
+
+def ranges(spec: Spec, tier: str) -> list[dict[str, Any]]:
+    """Give the range of each unknown in a tier, in the order of the catalogue."""
+    found = [(m, tier_range(spec, m.name, tier)) for m in spec.mismatches]
+    return [
+        {"name": m.name, "symbol": m.symbol, "unit": m.unit, "min": low, "max": high}
+        for m, (low, high) in found
+    ]
 
 
 class ModalityFilter(filters.FilterSet):
@@ -112,13 +140,6 @@ class ModalityViewSet(viewsets.ReadOnlyModelViewSet[Modality]):
     queryset = Modality.objects.listed()
     lookup_field = "key"
     filterset_class = ModalityFilter
-
-    def get_queryset(self) -> QuerySet[Modality]:
-        found = super().get_queryset()
-        if self.action == "retrieve":
-            # A tier finds its ranges through its modality, which is this very row.
-            found = found.prefetch_related("mismatches", "tiers", "scenes")
-        return found
 
     def get_serializer_class(self) -> type[ModalitySerializer]:
         return ModalityDetailSerializer if self.action == "retrieve" else ModalitySerializer

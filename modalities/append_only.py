@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -137,7 +137,9 @@ class AppendOnly(models.Model):
 
     class Meta:
         abstract = True
-        constraints = (NeverChanged(name="%(app_label)s_%(class)s_append_only"),)
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
+            NeverChanged(name="%(app_label)s_%(class)s_append_only"),
+        )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:

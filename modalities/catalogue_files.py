@@ -23,14 +23,15 @@ Facts = dict[str, Any]
 class Document:
     """One modality: its physics, its names, and all that its page says.
 
-    tiers: {tier: {"title", "summary", "get", "use", "submit"}}. revision: SHA-256 of the files.
+    tiers: [{"name", "title", "summary", "get", "use", "submit"}], from public to hidden.
+    revision: SHA-256 of the files.
     """
 
     spec: physics.Spec
     names: Facts
     facts: Facts
     sections: list[dict[str, str]]
-    tiers: dict[str, dict[str, str]]
+    tiers: list[dict[str, str]]
     revision: str
 
 
@@ -77,7 +78,6 @@ def _check_known(top: Table, spec: physics.Spec) -> None:
 
 
 def _names(top: Table) -> Facts:
-    top.matching("key", r"[a-z][a-z0-9_]*", "lower case, digits and underscores")
     return {
         "name": top.text("name", 120),
         "short_name": top.text("short_name", 24),
@@ -170,21 +170,21 @@ def _scenarios(row: Table) -> Facts:
     return values
 
 
-def _tiers(top: Table, common: Table) -> dict[str, dict[str, str]]:
+def _tiers(top: Table, common: Table) -> list[dict[str, str]]:
     """Take the common text of each card, and what the modality's own file replaces."""
     own = top.table("tiers") if "tiers" in top else Table({}, top.filename, "tiers")
     top.ignore("tiers")
-    cards = {}
+    cards = []
     for tier in physics.TIERS:
         shared = common.table(tier)
-        card = {name: shared.text(name, longest) for name, longest in _TIER_TEXTS.items()}
+        card = {"name": tier} | {n: shared.text(n, most) for n, most in _TIER_TEXTS.items()}
         shared.done()
         if tier in own:
             mine = own.table(tier)
-            card |= {n: mine.text(n, longest) for n, longest in _TIER_TEXTS.items() if n in mine}
+            card |= {n: mine.text(n, most) for n, most in _TIER_TEXTS.items() if n in mine}
             mine.ignore(*_TIER_TEXTS)
             mine.done()
-        cards[tier] = card
+        cards.append(card)
     own.ignore(*physics.TIERS)
     own.done()
     common.done()

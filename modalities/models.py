@@ -1,12 +1,13 @@
-"""Rows that stand for what the catalogue describes, so that other rows can point at it.
+"""The modalities of the catalogue as rows, so that other rows can point at them.
 
-Nobody edits them: ``sync`` writes them from the catalogue files, in that direction only.
+Nobody edits them: ``sync`` writes them from the catalogue files, in that direction only. What the
+physics needs (the chain, its unknowns, the scenes) stays in the file: see ``Modality.spec``.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Self
+from typing import Self
 
 from django.core.validators import RegexValidator
 from django.db import models
@@ -39,6 +40,8 @@ class Modality(models.Model):
 
     facts: the signal chain, set-up, references, datasets and source gallery of the TOML file.
     sections: the prose as ``[{"slug", "title", "html"}]``, rendered once, in the page's order.
+    tiers: the cards of the challenge's tiers as ``[{"name", "title", "summary", "get", "use",
+    "submit"}]``, from public to hidden.
     """
 
     key = models.CharField(max_length=40, unique=True, validators=[key_rule])
@@ -49,6 +52,7 @@ class Modality(models.Model):
     task = models.TextField()
     facts = models.JSONField(default=dict)
     sections = models.JSONField(default=list)
+    tiers = models.JSONField(default=list)
     revision = models.CharField(
         max_length=64, help_text="SHA-256 of the catalogue files that this row was made from."
     )
@@ -77,7 +81,7 @@ class Modality(models.Model):
     @property
     def best_method(self) -> str:
         """The physics' name of the method that the gallery shows; "" without a catalogue file."""
-        return self.spec.gallery_method if self.key in physics.keys() else ""
+        return self.spec.gallery_method if self.key in set(physics.keys()) else ""
 
     def touch(self) -> None:
         """Bump the version. Call it in the transaction of the write that changes a page."""
@@ -88,101 +92,6 @@ class TierName(models.TextChoices):
     PUBLIC = "public", "Public"
     DEV = "dev", "Dev"
     HIDDEN = "hidden", "Hidden"
-
-
-class MismatchParameter(models.Model):
-    """One unknown of the forward model: an error added to ``acts_on``, in ``unit``."""
-
-    modality = models.ForeignKey(Modality, models.CASCADE, related_name="mismatches")
-    position = models.PositiveSmallIntegerField()
-    name = models.CharField(max_length=40, validators=[key_rule])
-    symbol = models.CharField(max_length=20)
-    acts_on = models.CharField(max_length=80)
-    description = models.CharField(max_length=200)
-    unit = models.CharField(max_length=20)
-    nominal = models.FloatField()
-    perturbed = models.FloatField()
-
-    class Meta:
-        ordering = ("modality", "position")
-        constraints = (
-            models.UniqueConstraint(
-                fields=["modality", "name"],
-                name="mismatch_once",
-                violation_error_message="This modality has a mismatch of that name.",
-            ),
-            models.CheckConstraint(
-                condition=~Q(perturbed=F("nominal")),
-                name="mismatch_perturbs",
-                violation_error_message="The perturbed value must differ from the nominal one.",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Tier(models.Model):
-    """One tier of a modality's blind challenge, with the text of its card."""
-
-    modality = models.ForeignKey(Modality, models.CASCADE, related_name="tiers")
-    name = models.CharField(max_length=10, choices=TierName.choices)
-    title = models.CharField(max_length=60)
-    summary = models.CharField(max_length=200)
-    get = models.TextField("what you get")
-    use = models.TextField("how to use it")
-    submit = models.TextField("what to submit")
-
-    class Meta:
-        ordering = ("modality", "pk")
-        constraints = (
-            models.UniqueConstraint(
-                fields=["modality", "name"],
-                name="tier_once",
-                violation_error_message="This modality has that tier.",
-            ),
-            models.CheckConstraint(
-                condition=Q(name__in=TierName.values),
-                name="tier_known",
-                violation_error_message="The tiers are public, dev and hidden.",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.title} tier"
-
-    @property
-    def ranges(self) -> list[dict[str, Any]]:
-        """The range of each unknown in this tier, by the rule, in the order of the catalogue."""
-        spec = self.modality.spec
-        spans = ((m, physics.tier_range(spec, m.name, self.name)) for m in spec.mismatches)
-        return [
-            {"name": m.name, "symbol": m.symbol, "unit": m.unit, "min": low, "max": high}
-            for m, (low, high) in spans
-        ]
-
-
-class Scene(models.Model):
-    """One procedural scene of the gallery; ``index`` is its place in the catalogue."""
-
-    modality = models.ForeignKey(Modality, models.CASCADE, related_name="scenes")
-    index = models.PositiveSmallIntegerField()
-    phantom = models.CharField(max_length=60)
-    name = models.CharField(max_length=80)
-    description = models.CharField(max_length=200)
-
-    class Meta:
-        ordering = ("modality", "index")
-        constraints = (
-            models.UniqueConstraint(
-                fields=["modality", "index"],
-                name="scene_once",
-                violation_error_message="This modality has a scene at that place.",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Dataset(models.Model):

@@ -8,9 +8,8 @@ from typing import Any
 from django.db import models, transaction
 
 from .catalogue_files import Document, read_all
-from .models import MismatchParameter, Modality, Scene, Tier
+from .models import Modality
 from .physics.catalogue import CATALOGUE
-from .physics.spec import Mismatch
 
 
 def sync(folder: Path = CATALOGUE) -> list[str]:
@@ -31,23 +30,15 @@ def sync(folder: Path = CATALOGUE) -> list[str]:
 
 
 def write(document: Document) -> bool:
-    """Write one modality's rows; say whether anything differed from what was there."""
+    """Write one modality's row; say whether anything differed from what was there."""
     values = document.names | {
         "facts": document.facts,
         "sections": document.sections,
+        "tiers": document.tiers,
         "revision": document.revision,
         "is_listed": True,
     }
-    modality, changed = put(Modality, {"key": document.spec.key}, values)
-    changed |= put_all(
-        MismatchParameter,
-        modality,
-        "name",
-        [_mismatch(m, i) for i, m in enumerate(document.spec.mismatches)],
-    )
-    changed |= put_all(Scene, modality, "index", _scenes(document))
-    changed |= put_all(Tier, modality, "name", [{"name": t} | v for t, v in document.tiers.items()])
-    return changed
+    return put(Modality, {"key": document.spec.key}, values)[1]
 
 
 def put(kind: type[models.Model], key: dict[str, Any], values: dict[str, Any]) -> tuple[Any, bool]:
@@ -61,26 +52,3 @@ def put(kind: type[models.Model], key: dict[str, Any], values: dict[str, Any]) -
     if changed:
         row.save(update_fields=changed)
     return row, bool(changed)
-
-
-def put_all(
-    kind: type[models.Model], modality: Modality, name: str, rows: list[dict[str, Any]]
-) -> bool:
-    """Make a modality's rows of one kind, told apart by ``name``, exactly ``rows``."""
-    keep = [row[name] for row in rows]
-    mine = kind._default_manager.filter(modality=modality)
-    deleted, _ = mine.exclude(**{f"{name}__in": keep}).delete()
-    written = [put(kind, {"modality": modality, name: row[name]}, row)[1] for row in rows]
-    return bool(deleted) or any(written)
-
-
-def _mismatch(m: Mismatch, position: int) -> dict[str, Any]:
-    names = ("name", "symbol", "acts_on", "description", "unit", "nominal", "perturbed")
-    return {"position": position} | {name: getattr(m, name) for name in names}
-
-
-def _scenes(document: Document) -> list[dict[str, Any]]:
-    return [
-        {"index": i, "phantom": s.phantom, "name": s.name, "description": s.description}
-        for i, s in enumerate(document.spec.scenes)
-    ]

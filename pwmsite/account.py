@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -20,6 +21,12 @@ MOST_TOKENS = 10
 NEWEST = 8
 
 
+class SignedIn(HttpRequest):
+    """A request that ``login_required`` has let through."""
+
+    user: User
+
+
 class TokenForm(forms.Form):
     """What a token is for, so that its owner knows which one to revoke."""
 
@@ -33,7 +40,7 @@ class TokenForm(forms.Form):
 @never_cache
 @login_required
 @require_safe
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: SignedIn) -> HttpResponse:
     """Show a person what is theirs."""
     return _page(request, TokenForm())
 
@@ -42,7 +49,7 @@ def page(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 @sensitive_variables("text")
-def make_token(request: HttpRequest) -> HttpResponse:
+def make_token(request: SignedIn) -> HttpResponse:
     """Make a token and show its text, this once, in the answer itself: it is stored nowhere."""
     form = TokenForm(request.POST)
     if ApiToken.objects.filter(user=request.user).count() >= MOST_TOKENS:
@@ -55,7 +62,7 @@ def make_token(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
+def revoke_token(request: SignedIn, pk: int) -> HttpResponse:
     """Take a token back, at once; somebody else's is not there."""
     row = get_object_or_404(ApiToken, pk=pk, user=request.user)
     row.delete()
@@ -64,7 +71,7 @@ def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest,
+    request: SignedIn,
     form: TokenForm,
     made: ApiToken | None = None,
     text: str = "",

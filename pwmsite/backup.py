@@ -68,8 +68,8 @@ def write(target: Path) -> int:
 
 
 def _contents() -> Iterator[tuple[str, Path]]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield "database", dump_database(Path(folder) / "database")
+    with tempfile.TemporaryDirectory() as scratch:
+        yield "database", dump_database(Path(scratch) / "database")
     for name in KEYS:
         if (settings.VAR_DIR / name).exists():
             yield name, settings.VAR_DIR / name

@@ -127,10 +127,11 @@ def _hurry(scheme: str) -> dict[str, Any]:
     """Say how soon to give up: whoever sends a message has a visitor waiting, and the sweeper sends
     it again. A socket left to itself waits for minutes when the broker's machine has gone."""
     tries = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
+    waits = ["connect_retries_timeout"]
     if scheme.startswith("redis"):
-        waits = ("connect_retries_timeout", "socket_connect_timeout", "socket_timeout")
+        waits += ["socket_connect_timeout", "socket_timeout"]
     else:
-        waits = ("connect_retries_timeout", "connect_timeout", "read_timeout", "write_timeout")
+        waits += ["connect_timeout", "read_timeout", "write_timeout"]
     return tries | dict.fromkeys(waits, BROKER_WAIT)
 
 

@@ -109,7 +109,7 @@ def _found_text(shown: int, everything: int) -> str:
 
 
 def _card(
-    modality: Modality, leader: panels.Leader, pictures: thumbnails.Thumbnails | None
+    modality: Modality, leader: boards_page.Leader, pictures: thumbnails.Thumbnails | None
 ) -> dict[str, Any]:
     pictures = pictures or thumbnails.Thumbnails()
     return {

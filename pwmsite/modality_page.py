@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gallery import present
-from leaderboards import boards_page
-from modalities import diagrams, downloads, figures, physics
+from gallery import gallery_page
+from leaderboards import boards_page, programs
+from modalities import diagrams, figures, physics, tier_downloads
 from modalities.models import Modality
 from modalities.physics import Spec
 from modalities.primitives import PRIMITIVES, SYMBOLS, formula
@@ -31,9 +31,9 @@ SCENARIOS = ("I", "II", "III")
 def context(modality: Modality) -> dict[str, Any]:
     """Gather everything that templates/modalities/page.html prints."""
     spec = modality.spec
-    gallery = present.board(modality)
+    gallery = gallery_page.of_modality(modality)
     boards = boards_page.of(modality)
-    files = downloads.of(modality)
+    files = tier_downloads.of(modality)
     return {
         "nav": "modalities",
         "modality": modality,
@@ -42,8 +42,8 @@ def context(modality: Modality) -> dict[str, Any]:
         "boards": boards,
         "facts": facts(spec, boards, gallery),
         "tiers": [
-            _tier(tier, boards, next(f for f in files if f.tier == tier.name))
-            for tier in modality.tiers.all()
+            _tier(tier, boards, next(f for f in files if f.tier == tier["name"]))
+            for tier in modality.tiers
         ],
         "ranges": {"drawing": diagrams.ranges(spec), "rows": _range_rows(spec)},
         "model": _model(modality, spec),
@@ -69,7 +69,7 @@ def context(modality: Modality) -> dict[str, Any]:
 
 
 def facts(
-    spec: Spec, boards: boards_page.BoardsPage, gallery: present.Board
+    spec: Spec, boards: boards_page.BoardsPage, gallery: gallery_page.Gallery
 ) -> list[dict[str, str]]:
     """Give the five facts under the strip; what is not known yet says so."""
     leader, hidden = boards.leader, boards.hidden_leader
@@ -94,18 +94,12 @@ def facts(
     ]
 
 
-def _tier(tier: Any, boards: boards_page.BoardsPage, file: downloads.Download) -> dict[str, Any]:
-    return {
-        "key": tier.name,
-        "title": tier.title,
-        "summary": tier.summary,
-        "get": tier.get,
-        "use": tier.use,
-        "submit": tier.submit,
-        "dot": DOT[tier.name],
-        "boards": boards.tiers[tier.name],
-        "download": file,
-    }
+def _tier(
+    card: dict[str, str], boards: boards_page.BoardsPage, file: tier_downloads.Download
+) -> dict[str, Any]:
+    tier = card["name"]
+    extra = {"key": tier, "dot": DOT[tier], "boards": boards.tiers[tier], "download": file}
+    return card | extra | {"not_yet": programs.NOT_YET if tier == "hidden" else ""}
 
 
 def _range_rows(spec: Spec) -> list[dict[str, Any]]:
@@ -163,7 +157,7 @@ def _model(modality: Modality, spec: Spec) -> dict[str, Any]:
     }
 
 
-def _source_gallery(modality: Modality, gallery: present.Board) -> dict[str, Any] | None:
+def _source_gallery(modality: Modality, gallery: gallery_page.Gallery) -> dict[str, Any] | None:
     """Lay out what the source's gallery printed, with the precision of our own table."""
     source = modality.facts.get("source_gallery")
     if not source:

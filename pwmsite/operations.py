@@ -23,8 +23,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from modalities.jobs import Job, State
-from modalities.jobs.sweeper import kinds
+from modalities.jobs import Job, State, kinds
 from pwmsite.health import CHECKS, outcome
 from pwmsite.models import Worker
 
@@ -119,7 +118,8 @@ def disks() -> list[Disk]:
         usage = shutil.disk_usage(path) if path.exists() else None
         found.append(Disk(name, str(path), usage and usage.free, usage and usage.total))
     if not isinstance(default_storage, FileSystemStorage):
-        found.append(Disk("Files", f"bucket {default_storage.bucket_name}", None, None))
+        bucket = getattr(default_storage, "bucket_name", "")
+        found.append(Disk("Files", f"bucket {bucket}", None, None))
     return found
 
 

@@ -24,7 +24,8 @@ from django.views.decorators.http import require_safe
 KEEP_SECONDS = 24 * 3600
 LONGEST_QUERY = 100  # characters; longer ones are answered but not kept
 
-View = Callable[..., HttpResponseBase]
+View = Callable[..., HttpResponse]
+KeptView = Callable[..., HttpResponseBase]
 
 
 def _release() -> str:
@@ -42,13 +43,15 @@ def _release() -> str:
 RELEASE = _release()
 
 
-def public_page(version: Callable[..., str], by: tuple[str, ...] = ()) -> Callable[[View], View]:
+def public_page(
+    version: Callable[..., str], by: tuple[str, ...] = ()
+) -> Callable[[View], KeptView]:
     """Keep the view's page under the version that ``version(**kwargs)`` gives.
 
     by: the query parameters that the page depends on; all others are ignored.
     """
 
-    def decorate(view: View) -> View:
+    def decorate(view: View) -> KeptView:
         @require_safe
         @wraps(view)
         def answer(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:

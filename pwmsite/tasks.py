@@ -4,25 +4,25 @@ from celery import shared_task
 from django.core.files.storage import storages
 from django.core.management import call_command
 
-from gallery import orphans
+from modalities.jobs.files import delete_orphans
 from modalities.storage import WholeFileStorage
 
 
 @shared_task
 def keep_house() -> None:
-    """Remove sessions that have ended and files that nobody finished writing."""
+    """Remove sessions that have ended and files that nobody finished or keeps."""
     call_command("clearsessions")
     remove_unfinished()
-    orphans.sweep()
+    delete_orphans()
 
 
 def remove_unfinished() -> int:
     """Remove what writers left behind when they died; count the files."""
     left = [
         path
-        for alias in ("default", "private")
-        if isinstance(storages[alias], WholeFileStorage)
-        for path in storages[alias].unfinished()
+        for storage in (storages["default"], storages["private"])
+        if isinstance(storage, WholeFileStorage)
+        for path in storage.unfinished()
     ]
     for path in left:
         path.unlink(missing_ok=True)

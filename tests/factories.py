@@ -6,7 +6,6 @@ from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import User
-
 from django.db import transaction
 from django.utils import timezone
 
@@ -27,7 +26,7 @@ from leaderboards.models import (
 )
 from modalities import physics
 from modalities.jobs import State
-from modalities.models import MismatchParameter, Modality, Scene, Tier, TierName
+from modalities.models import Modality, TierName
 
 _numbers = count(1)
 CATALOGUED = physics.keys()
@@ -42,48 +41,26 @@ def make_user(**fields: Any) -> User:
 
 
 def make_modality(key: str = "stem", **fields: Any) -> Modality:
-    """The modality ``key``; its mismatches and scenes come from the catalogue if that has it."""
-    values = {
+    """The modality ``key``; its physics is the catalogue's, if that has it."""
+    values: dict[str, Any] = {
         "name": key.replace("_", " ").title(),
         "short_name": key[:24],
         "category": "Electron microscopy",
         "task": "Recover the object from its measurement.",
         "revision": "0" * 64,
     }
-    modality = Modality.objects.create(key=key, **(values | fields))
-    for name, title in TierName.choices:
-        Tier.objects.create(
-            modality=modality,
-            name=name,
-            title=title,
-            summary="In short.",
-            get="What you get.",
-            use="How to use it.",
-            submit="What to submit.",
-        )
-    if key in CATALOGUED:
-        _from_spec(modality)
-    return modality
-
-
-def _from_spec(modality: Modality) -> None:
-    spec = modality.spec
-    for i, m in enumerate(spec.mismatches):
-        MismatchParameter.objects.create(
-            modality=modality,
-            position=i,
-            name=m.name,
-            symbol=m.symbol,
-            acts_on=m.acts_on,
-            description=m.description,
-            unit=m.unit,
-            nominal=m.nominal,
-            perturbed=m.perturbed,
-        )
-    for i, s in enumerate(spec.scenes):
-        Scene.objects.create(
-            modality=modality, index=i, phantom=s.phantom, name=s.name, description=s.description
-        )
+    values["tiers"] = [
+        {
+            "name": name,
+            "title": title,
+            "summary": "In short.",
+            "get": "What you get.",
+            "use": "How to use it.",
+            "submit": "What to submit.",
+        }
+        for name, title in TierName.choices
+    ]
+    return Modality.objects.create(key=key, **(values | fields))
 
 
 def make_method(*modalities: Modality, **fields: Any) -> Method:

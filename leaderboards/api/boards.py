@@ -120,7 +120,7 @@ class BoardView(APIView):
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}
             return Response({"modality": modality, "rows": rows}, headers=headers)
         paginator = self.pagination_class()
-        page: Any = paginator.paginate_queryset(rows, request, self)  # type: ignore[arg-type]
+        page: Any = paginator.paginate_queryset(rows, request, self)
         return paginator.get_paginated_response(RowSerializer(page, many=True).data)
 
 

@@ -33,7 +33,7 @@ MOST_LIVE = 40
 # Who serves what: files are read in the sandbox, everything else is run.
 QUEUES = {Kind.FILE: "scoring", Kind.BASELINE: "hidden", Kind.PROGRAM: "hidden"}
 _GONE = (State.FAILED, State.CANCELLED)
-# Nobody may change these once an attempt has its score. Arrays are thinned by age, their hash stays.
+# Nobody may change these once an attempt has its score.
 EVIDENCE = (
     *("kind", "modality", "tier", "variant", "repeats", "result", "score", "corrected_spec"),
     *("metrics_version", "data_version", "environment", "inputs_sha256", "program_sha256"),
@@ -151,6 +151,8 @@ class Attempt(Job):
 
     task_name = "leaderboards.tasks.attempt"
     default_queue = "scoring"
+    files_storage = "private"
+    files_folder = "attempts"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     modality = models.ForeignKey(Modality, models.PROTECT, related_name="attempts")
@@ -274,6 +276,9 @@ class Attempt(Job):
 
     def expected_result_count(self) -> int:
         return 1
+
+    def kept_files(self) -> set[str]:
+        return {field.name for field in (self.file, self.arrays) if field.name}
 
     def reconstructions(self) -> dict[str, Any]:
         """Read the arrays that were kept, by sample."""

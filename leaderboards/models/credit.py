@@ -37,7 +37,7 @@ class CreditAccountQuerySet(models.QuerySet["CreditAccount"]):
                 account.grant(settings.PWM_CREDITS_AT_START, "Credits to start with.")
         return account
 
-    def unbalanced(self) -> models.QuerySet[CreditAccount]:
+    def unbalanced(self) -> models.QuerySet[Any]:
         """Accounts whose balance is not the sum of their ledger; there must never be one."""
         total = Coalesce(Sum("changes__amount"), 0)
         return self.annotate(total=total).exclude(total=F("balance"))

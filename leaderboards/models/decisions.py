@@ -238,7 +238,7 @@ class Decided(models.Model):
         """
         trust = least_trust(attempts)
         if self.trust == Trust.CERTIFIED:
-            changes = {"trust": trust}
+            changes: dict[str, Any] = {"trust": trust}
         elif not self.is_listed and self.decision and self.decision.word == Word.RETURNED:
             changes = {"trust": trust, "is_listed": True}
         else:
@@ -281,7 +281,7 @@ class Decided(models.Model):
         )
 
     def _lock(self) -> None:
-        """Wait for whoever changes this entry, so that what is read next still holds when written."""
+        """Wait for others who change this entry, so that what is read next still holds."""
         type(self)._base_manager.select_for_update().get(pk=self.pk)
 
     def _pairs(self, seconds: Sequence[Attempt]) -> list[tuple[Attempt, Attempt]]:
@@ -332,7 +332,7 @@ def least_trust(attempts: Sequence[Attempt]) -> Trust:
 
 def _certificate(decision: Decision, first: Attempt, second: Attempt) -> None:
     """Write one certificate; raise DecisionError with the rule that refuses it."""
-    if second.pk == first.pk or not second.has_succeeded or not first.has_succeeded:
+    if second.pk == first.pk or first.score is None or second.score is None:
         raise DecisionError("The second run has not succeeded; wait for it, or run it again.")
     same = first.environment_sha256 == second.environment_sha256 and first.is_deterministic
     certificate = Certificate(

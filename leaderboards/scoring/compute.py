@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from leaderboards import counting
+from leaderboards import counting, programs
 from leaderboards.models import Attempt, Kind
 from modalities.jobs import JobFailed
+from modalities.jobs.files import Files
 from modalities.jobs.usage import measured
 from modalities.physics import Report
 
-from . import baselines, evidence, files
+from . import baselines, evidence, uploads
 from .evidence import Result
 
 
@@ -18,11 +19,13 @@ def compute(attempt: Attempt, report: Report) -> Callable[[], None]:
     """Do ``attempt``; return what writes its result in the transaction that ends it."""
     with measured() as usage:
         result = _run(attempt, report)
-    arrays = evidence.keep_arrays(attempt, result.x_hats)
     fields = evidence.fields_of(attempt, result)
     if result.cpu_seconds is not None:
         fields["peak_memory_mb"] = usage.peak_memory_mb
-    return lambda: save(attempt, fields | {"arrays": arrays})
+    with Files(attempt) as files:
+        arrays = evidence.packed(attempt.modality.spec, result.x_hats)
+        fields["arrays"] = files.keep("outputs.npz", arrays)
+    return lambda: save(attempt, fields)
 
 
 def save(attempt: Attempt, fields: dict[str, object]) -> None:
@@ -36,7 +39,7 @@ def _run(attempt: Attempt, report: Report) -> Result:
     first, is_again = attempt.first, attempt.kind == Kind.RERUN
     try:
         if first.kind == Kind.FILE:
-            return files.score(first, attempt, report)
+            return uploads.score(first, attempt, report)
         if first.kind == Kind.BASELINE:
             return baselines.run(attempt, report, from_nothing=is_again)
     except FileNotFoundError:
@@ -46,4 +49,4 @@ def _run(attempt: Attempt, report: Report) -> Result:
             "has to run build_datasets there; then start this again. Nothing counts against a "
             "quota.",
         ) from None
-    raise JobFailed("no_programs", "This server does not run people's programs yet.")
+    raise JobFailed("no_programs", programs.NOT_YET)

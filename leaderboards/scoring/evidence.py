@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.core.files.base import ContentFile
 
-from leaderboards.models import Attempt, ScoreTier, private_storage
+from leaderboards.models import Attempt, ScoreTier
 from modalities import datasets, physics
 from modalities.physics import Array, Spec
 
@@ -67,7 +66,7 @@ def environment_sha256() -> str:
 
 
 def data_version(spec: Spec, tier: str) -> str:
-    """Name the data that a tier's scores are computed on; the standard board's are the gallery's."""
+    """Name the data of a tier's scores; the standard board's are the gallery's."""
     return datasets.version_of(spec, "public" if tier == ScoreTier.STANDARD else tier)
 
 
@@ -89,16 +88,15 @@ def outputs_sha256(x_hats: Sequence[Array]) -> str:
     return total.hexdigest()
 
 
-def keep_arrays(attempt: Attempt, x_hats: Sequence[Array]) -> str:
-    """Store reconstructions as .npz (float32), and give the name they have."""
+def packed(spec: Spec, x_hats: Sequence[Array]) -> bytes:
+    """Pack reconstructions as .npz (float32), by sample."""
     file = io.BytesIO()
-    names = datasets.sample_names(attempt.modality.spec)
+    names = datasets.sample_names(spec)
     arrays: dict[str, Any] = {
         name: np.asarray(x_hat, np.float32) for name, x_hat in zip(names, x_hats, strict=True)
     }
     np.savez_compressed(file, **arrays)
-    path = f"attempts/{attempt.pk}/{attempt.token}/outputs.npz"
-    return private_storage().save(path, ContentFile(file.getvalue()))
+    return file.getvalue()
 
 
 def fields_of(attempt: Attempt, result: Result) -> dict[str, Any]:

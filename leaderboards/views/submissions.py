@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from leaderboards import attempt_page, counting, upload
+from leaderboards import attempt_page, counting, programs, upload
 from leaderboards.models import Attempt, Method, Quota
 from leaderboards.submission_form import SubmissionForm
 from modalities.jobs.forecast import forecast
@@ -76,6 +76,7 @@ def _form(
         "asks_for_hidden": asked.get("tier") == "hidden",
         "has_methods": Method.objects.owned_by(request.user).exists(),
         "left": Attempt.objects.of(request.user).left_today(modalities),
+        "programs": programs.NOT_YET,
         "a_day": settings.PWM_DEV_SUBMISSIONS_A_DAY,
         "sizes": [(m.short_name, filesizeformat(upload.largest(m))) for m in modalities],
         "most": upload.largest_of_all(),

@@ -8,9 +8,9 @@ doubled.
       └─ reclaim, release ┘     (the third lost lease: FAILED, code "lost")
 """
 
-from .models import Job, JobEvent, JobQuerySet, LeaseLost
+from .models import Job, JobEvent, JobQuerySet, LeaseLost, kinds
 from .rules import ENDED, LEASE, LIVE, State
-from .worker import JobFailed
+from .worker import JobFailed, JobRefused
 
 __all__ = [
     "ENDED",
@@ -20,6 +20,8 @@ __all__ = [
     "JobEvent",
     "JobFailed",
     "JobQuerySet",
+    "JobRefused",
     "LeaseLost",
     "State",
+    "kinds",
 ]

@@ -12,9 +12,9 @@ from itertools import pairwise
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from .models import Job, JobEvent
+from .files import kinds_with_files, missing
+from .models import Job, JobEvent, kinds
 from .rules import LEASE, MAX_ATTEMPTS, State
-from .sweeper import kinds
 
 LONG_OVERDUE = 20 * LEASE
 
@@ -26,6 +26,7 @@ AFTER = {
     "reclaimed": State.QUEUED,
     "cancel asked": State.RUNNING,
     "succeeded": State.SUCCEEDED,
+    "refused": State.FAILED,
     "failed": State.FAILED,
     "lost": State.FAILED,
     "cancelled": State.CANCELLED,
@@ -37,6 +38,7 @@ FROM = {
     "reclaimed": {State.RUNNING},
     "cancel asked": {State.RUNNING},
     "succeeded": {State.RUNNING},
+    "refused": {State.RUNNING},
     "failed": {State.RUNNING},
     "lost": {State.RUNNING},
     "cancelled": {State.QUEUED, State.RUNNING},
@@ -100,4 +102,10 @@ def stuck() -> Iterator[str]:
             yield f"{job} was tried {job.attempts} times."
 
 
-CHECKS: list[Check] = [histories, results, stuck]
+def files() -> Iterator[str]:
+    """Every file that a row promises is there."""
+    for kind in kinds_with_files():
+        yield from missing(kind)
+
+
+CHECKS: list[Check] = [histories, results, stuck, files]

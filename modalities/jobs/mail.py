@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SUBJECT = {"succeeded": "is done", "failed": "has failed", "lost": "has failed"}
+SUBJECT = {
+    "succeeded": "is done",
+    "refused": "was refused",
+    "failed": "has failed",
+    "lost": "has failed",
+}
 
 
 def notify_owner(job: Job, event: str) -> None:
@@ -28,7 +33,7 @@ def notify_owner(job: Job, event: str) -> None:
     try:
         send_mail(
             f"Your {job._meta.verbose_name} {SUBJECT[event]}",
-            _text(job),
+            _text(job, event),
             None,
             [person.email],
         )
@@ -36,8 +41,9 @@ def notify_owner(job: Job, event: str) -> None:
         log.warning("No mail about %s: %s.", job, error)
 
 
-def _text(job: Job) -> str:
-    path = job.get_absolute_url() if hasattr(job, "get_absolute_url") else "/"
-    where = f"{settings.PWM_SITE_URL.rstrip('/')}{path}"
+def _text(job: Job, event: str) -> str:
     text = job.error_message or "Its results are ready."
-    return f"{text}\n\n{where}\n"
+    if event == "refused":
+        text += "\n\nThis page says what is wrong. Correct it, and send it again:"
+    path = job.get_absolute_url() if hasattr(job, "get_absolute_url") else "/"
+    return f"{text}\n\n{settings.PWM_SITE_URL.rstrip('/')}{path}\n"

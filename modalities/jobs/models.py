@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from celery import current_app
+from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q, Window
@@ -93,6 +94,9 @@ class Job(models.Model):
 
     task_name: ClassVar[str]
     default_queue: ClassVar[str]
+    # Where the files of its attempts lie, if it has any: an alias of STORAGES, and a folder there.
+    files_storage: ClassVar[str] = "default"
+    files_folder: ClassVar[str] = ""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
@@ -143,6 +147,10 @@ class Job(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED
+
+    def path(self, name: str) -> str:
+        """Name a file of this attempt in the storage; the token keeps attempts apart."""
+        return f"{self.files_folder}/{self.pk}/{self.token}/{name}"
 
     # Moves of a worker: each is conditional on the state and on the token that the worker holds.
 
@@ -195,9 +203,11 @@ class Job(models.Model):
 
     def fail(self, code: str, message: str) -> None:
         """End the job with a reason; raise LeaseLost when it is no longer this worker's."""
-        why = {"error_code": code, "error_message": message}
-        if not self._end("failed", Q(), detail=f"{code}: {message}", state=State.FAILED, **why):
-            self._lost()
+        self._fail("failed", code, message)
+
+    def refuse(self, code: str, message: str) -> None:
+        """End the job because of what a person gave it; otherwise like ``fail``."""
+        self._fail("refused", code, message)
 
     def stop(self) -> None:
         """End the job as was asked; raise LeaseLost when it is not this worker's to stop."""
@@ -216,17 +226,22 @@ class Job(models.Model):
     # Moves of people and of the sweeper.
 
     def cancel(self, by: str = "") -> bool:
-        """Cancel a waiting job, or ask the worker of a running one to stop; say whether it helped.
+        """Cancel a waiting job, or ask the worker of a running one to stop; False if it has ended.
 
         A running job whose worker is alive stops within two seconds.
         """
         now: dict[str, Any] = {"cancel_requested_at": Now()}
         ended: dict[str, Any] = {"state": State.CANCELLED, "finished_at": Now()}
         running = Q(state=State.RUNNING) & _NOT_CANCELLED
-        self.refresh_from_db()
-        return self._move("cancelled", Q(state=State.QUEUED), by, **now, **ended) or self._move(
-            "cancel asked", running, by, **now
-        )
+        while True:
+            self.refresh_from_db()
+            if self.has_ended or self.cancel_requested_at:
+                return not self.has_ended
+            if self._move("cancelled", Q(state=State.QUEUED), by, **now, **ended):
+                return True
+            if self._move("cancel asked", running, by, **now):
+                return True
+            # A worker took the job or gave it back since it was read: look again.
 
     def restart(self, by: str = "") -> bool:
         """Queue a failed or cancelled job once more, with fresh attempts."""
@@ -278,6 +293,13 @@ class Job(models.Model):
         """Say how many rows a succeeded job of this kind must have produced."""
         return 0
 
+    def kept_files(self) -> set[str]:
+        """Name the files that the job's rows promise; other files of its attempts are deleted.
+
+        Write them while the job runs: files of an attempt that has ended are kept by a row or go.
+        """
+        return set()
+
     # How a move is made.
 
     def _mine(self) -> models.QuerySet:
@@ -285,6 +307,11 @@ class Job(models.Model):
 
     def _lost(self) -> Any:
         raise LeaseLost(f"{self} is no longer held with token {self.token}.")
+
+    def _fail(self, event: str, code: str, message: str) -> None:
+        why = {"error_code": code, "error_message": message}
+        if not self._end(event, Q(), detail=f"{code}: {message}", state=State.FAILED, **why):
+            self._lost()
 
     def _end(self, event: str, where: Q, detail: str = "", **changes: Any) -> bool:
         running = Q(state=State.RUNNING) & where
@@ -331,6 +358,11 @@ def _given_up() -> dict[str, Any]:
         "once more, tell the operator: it may need more memory than the server has."
     )
     return {"state": State.FAILED, "error_code": "lost", "error_message": message, **_ended()}
+
+
+def kinds() -> list[type[Job]]:
+    """List every kind of job that the installed apps define."""
+    return [model for model in apps.get_models() if issubclass(model, Job)]
 
 
 class JobEvent(AppendOnly):

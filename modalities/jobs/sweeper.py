@@ -11,10 +11,9 @@ import random
 import threading
 from collections.abc import Callable
 
-from django.apps import apps
 from django.db import Error, connection
 
-from .models import Job
+from .models import kinds
 from .rules import LEASE
 
 log = logging.getLogger(__name__)
@@ -22,11 +21,6 @@ log = logging.getLogger(__name__)
 PERIOD = LEASE.total_seconds() / 6
 # What apps want done a few times per lease, in any process; each returns how much it did.
 ALSO: list[Callable[[], int]] = []
-
-
-def kinds() -> list[type[Job]]:
-    """List every kind of job that the installed apps define."""
-    return [model for model in apps.get_models() if issubclass(model, Job)]
 
 
 def sweep() -> dict[str, int]:

@@ -54,6 +54,10 @@ class JobFailed(Exception):
         self.code, self.message = code, message
 
 
+class JobRefused(JobFailed):
+    """What a person gave to the job is wrong: no fault of the server, so no traceback."""
+
+
 def run_next(kind: type[Job], queue: str, compute: Compute) -> None:
     """Run the job that has waited longest in ``queue``, because a message says that one waits.
 
@@ -108,6 +112,10 @@ def _run_with_heartbeat(job: Job, compute: Compute) -> None:
             heartbeat.retry_while_database_away(job.release)
         except (LeaseLost, *DATABASE_AWAY):
             raise
+        except JobRefused as refused:
+            log.info("The job was refused (%s): %s", refused.code, refused.message)
+            code, message = refused.code, refused.message
+            heartbeat.retry_while_database_away(lambda: job.refuse(code, message))
         except Exception as error:
             log.exception("The job failed.")
             code, message = explain(error)

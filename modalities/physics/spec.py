@@ -19,6 +19,9 @@ from .tables import CatalogueError, Table
 TIER_SPAN = {"public": (-1.0, 2.0), "dev": (-1.2, 1.8), "hidden": (-0.7, 2.3)}
 TIERS = tuple(TIER_SPAN)
 
+# The names of modalities and mismatches: they become addresses and arguments.
+KEY = r"[a-z][a-z0-9_]*"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -110,7 +113,7 @@ def read(top: Table) -> Spec:
     grid, gallery = top.table("object"), top.table("gallery")
     chain = _chain(top.rows("chain"))
     spec = Spec(
-        key=top.text("key"),
+        key=top.matching("key", KEY, "lower case, digits and underscores"),
         shape=tuple(grid.integers("shape")),
         axes=tuple(grid.texts("axes")),
         pixel=grid.number("pixel"),
@@ -177,7 +180,7 @@ def _mismatches(rows: list[Table], chain: tuple[Step, ...]) -> tuple[Mismatch, .
 def _mismatch(row: Table) -> Mismatch:
     step, _, argument = row.text("acts_on").partition(".")
     m = Mismatch(
-        name=row.text("name"),
+        name=row.matching("name", KEY, "lower case, digits and underscores"),
         symbol=row.text("symbol"),
         step=step,
         argument=argument,

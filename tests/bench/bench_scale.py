@@ -64,8 +64,9 @@ def enlarge_catalogue(folder: Path) -> None:
 
 def fill() -> None:
     """Make the rows: one of each kind by the models, and the rest after its likeness."""
-    from leaderboards.models import Method
     from leaderboards.submission import Submission
+
+    from leaderboards.models import Method
     from modalities.models import Modality
     from tests.factories import make_entry, make_method, make_user
 
@@ -105,6 +106,7 @@ def wall(ask: Callable[[], Any], rounds: int = 7) -> float:
 def queues() -> dict[str, float]:
     """Ask what workers, waiting people and operators ask; milliseconds of waiting."""
     from leaderboards.submission import Submission
+
     from modalities.jobs.forecast import place_in_queue
     from modalities.jobs.sweeper import sweep
     from pwmsite.operations import queues_of

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import pytest
 from django.urls import reverse
 
-from gallery import charts, present
+from gallery import charts, gallery_page
 from gallery.models import Run
 from gallery.permission import RUNS_PER_HOUR
 from modalities.jobs import State
@@ -118,7 +118,7 @@ def test_run_page_tells_its_history(client, stem):
 
 def test_waiting_run_knows_its_place(stem):
     run = make_run(stem)
-    assert present.forecast_of(Run.objects.get(pk=run.pk)).place == 1
+    assert gallery_page.forecast_of(Run.objects.get(pk=run.pk)).place == 1
 
 
 def test_only_who_started_a_run_may_cancel_it(client, stem, public_site):
@@ -140,18 +140,18 @@ def test_files_of_a_run_are_its_own_only(client, stem, name):
 
 def test_gallery_shows_ours_and_the_sources_figures(stem):
     make_finished_run(stem)
-    board = present.board(stem)
-    assert board.scenarios == ["I", "II", "III"]
-    assert len(board.scenes) == 4
-    assert board.means[0].score.psnr_text == "31.50"
-    assert board.means[0].source.psnr_text == "22.50"
-    assert board.mismatch_cost == "4.0 dB"
-    assert board.rho == ""
+    gallery = gallery_page.of_modality(stem)
+    assert gallery.scenarios == ["I", "II", "III"]
+    assert len(gallery.scenes) == 4
+    assert gallery.means[0].score.psnr_text == "31.50"
+    assert gallery.means[0].source.psnr_text == "22.50"
+    assert gallery.mismatch_cost == "4.0 dB"
+    assert gallery.rho == ""
 
 
 def test_gallery_names_where_the_source_contradicts_itself(stem):
     make_finished_run(stem)
-    assert len(present.board(stem).source_violations) == 4
+    assert len(gallery_page.of_modality(stem).source_violations) == 4
 
 
 def test_share_won_back_is_shown_where_there_was_something_to_win(stem):
@@ -160,25 +160,25 @@ def test_share_won_back_is_shown_where_there_was_something_to_win(stem):
     from tests.gallery.rows import make_results
 
     run.succeed(lambda: make_results(run))
-    board = present.board(stem)
-    assert board.scenarios == ["I", "II", "III", "IV"]
-    assert board.rho == f"{(4 - 1.5) / (4 - 1):.2f}"
+    gallery = gallery_page.of_modality(stem)
+    assert gallery.scenarios == ["I", "II", "III", "IV"]
+    assert gallery.rho == f"{(4 - 1.5) / (4 - 1):.2f}"
 
 
 def test_gallery_keeps_its_pictures_while_a_new_run_is_computed(stem):
     done = make_finished_run(stem)
     live = make_run(stem)
-    board = present.board(stem)
-    assert (board.run.id, board.live.id) == (str(done.pk), str(live.pk))
+    gallery = gallery_page.of_modality(stem)
+    assert (gallery.run.id, gallery.live.id) == (str(done.pk), str(live.pk))
 
 
 def test_failed_run_is_shown_with_its_reason(stem):
     run = make_run(stem)
     run.claim("worker-1")
     run.fail("memory", "It needs more memory.")
-    board = present.board(stem)
-    assert board.run is None
-    assert board.failed.error_message == "It needs more memory."
+    gallery = gallery_page.of_modality(stem)
+    assert gallery.run is None
+    assert gallery.failed.error_message == "It needs more memory."
 
 
 def test_gallery_costs_three_queries_at_most(stem, django_assert_max_num_queries):
@@ -186,14 +186,14 @@ def test_gallery_costs_three_queries_at_most(stem, django_assert_max_num_queries
         make_finished_run(stem)
     make_run(stem)
     with django_assert_max_num_queries(3):
-        present.board(stem)
+        gallery_page.of_modality(stem)
 
 
 def test_chart_is_a_figure_that_plotly_accepts(stem):
     make_finished_run(stem)
-    board = present.board(stem)
-    figure = go.Figure(charts.mean_psnr(board.scenes, board.means))
-    assert len(figure.data) == 2 * len(board.means)
+    gallery = gallery_page.of_modality(stem)
+    figure = go.Figure(charts.mean_psnr(gallery.scenes, gallery.means))
+    assert len(figure.data) == 2 * len(gallery.means)
 
 
 def test_every_move_gives_the_page_a_new_version(stem):

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
+from leaderboards.submission import Evaluation, Quota, Submission
 from skimage.metrics import structural_similarity
 
 from leaderboards import bundle, evaluate, receive, tasks
 from leaderboards.catalogue import sync_everything
 from leaderboards.models import Board, Calibration, Entry, Origin, Trust
-from leaderboards.submission import Evaluation, Quota, Submission
 from modalities import datasets, physics
 from modalities.jobs import State, worker
 from modalities.models import Modality

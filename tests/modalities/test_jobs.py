@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -260,3 +262,60 @@ def test_invariants_name_a_success_without_results():
     run = claimed()
     run.succeed(lambda: None)
     assert any("has 0 results instead of 12" in p for p in invariants.problems())
+
+
+@contextmanager
+def just_before_update(number: int, act: Callable[[], object]) -> Iterator[None]:
+    """Let ``act`` happen in another process, right before the UPDATE with that number."""
+    updates = 0
+
+    def watch(execute, sql, *args):
+        nonlocal updates
+        updates += sql.startswith("UPDATE")
+        if updates == number and sql.startswith("UPDATE"):
+            act()
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(watch):
+        yield
+    assert updates >= number
+
+
+def test_cancel_that_meets_a_claim_reaches_the_worker():
+    run = make_run()
+    with just_before_update(1, lambda: again(run).claim("worker-1")):
+        assert run.cancel("somebody")
+    assert events(run) == ["queued", "claimed", "cancel asked"]
+    assert again(run).is_cancel_requested()
+
+
+def test_cancel_that_meets_a_change_of_workers_reaches_the_second():
+    run = claimed()
+
+    def change() -> None:
+        again(run).release()
+        again(run).claim("worker-2")
+
+    with just_before_update(2, change):
+        assert again(run).cancel("somebody")
+    assert (again(run).worker, again(run).is_cancel_requested()) == ("worker-2", True)
+
+
+def test_cancel_that_meets_a_release_cancels_the_waiting_job():
+    run = claimed()
+    with just_before_update(2, lambda: again(run).release()):
+        assert again(run).cancel("somebody")
+    assert again(run).state == State.CANCELLED
+
+
+def test_cancel_that_meets_the_end_says_that_the_job_has_ended():
+    run = claimed()
+    with just_before_update(1, lambda: again(run).fail("error", "It broke.")):
+        assert not again(run).cancel("somebody")
+    assert events(run)[-1] == "failed"
+
+
+def test_second_cancel_of_a_running_job_is_no_mistake():
+    run = claimed()
+    assert [again(run).cancel("somebody"), again(run).cancel("somebody")] == [True, True]
+    assert events(run) == ["queued", "claimed", "cancel asked"]

@@ -57,6 +57,7 @@ def test_good_file_is_read():
         ("margin = 3", "margin = -3", "chain[1].args: aperture and margin are not negative"),
         ("axes = [0]", "axes = [7]", "chain[2].args: axes must name axes of (5, 12, 18), got [7]"),
         ("dose = 200.0", "dose = 0.0", "chain[3].args: dose must be positive"),
+        ('name = "error"', 'name = "E r"', "mismatch[0].name: expected lower case, digits and"),
         ('name = "error"', 'name = "error"\ncolour = 1', "mismatch[0].colour: not a known field"),
         ("disperse.alpha", "disperse.beta", "error acts on disperse.beta, which the chain lacks"),
         ("perturbed = 0.1", "perturbed = 0.0", "mismatch[0].perturbed: expected a value that diff"),

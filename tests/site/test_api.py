@@ -274,7 +274,7 @@ def test_bibtex_cites_each_method_once(client: Client, modality: Modality) -> No
     ("path", "most"),
     [
         ("modalities/", 2),
-        ("modalities/electron_tomography/", 4),
+        ("modalities/electron_tomography/", 1),
         ("modalities/electron_tomography/boards/", 3),
         ("modalities/electron_tomography/boards/challenge/", 3),
         ("modalities/electron_tomography/boards/challenge/?format=bib", 4),

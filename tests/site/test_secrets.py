@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from django.conf import settings as site_settings
 from django.test import Client
+from leaderboards.submission import Evaluation
 
 from gallery.images import object_picture
 from leaderboards import bundle, evaluate
 from leaderboards.models import Entry
-from leaderboards.submission import Evaluation
 from modalities import datasets
 from modalities.jobs import State, worker
 from pwmsite.models import ApiToken

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.db import IntegrityError, transaction
 
 from leaderboards.models import Attempt
-from leaderboards.scoring import files
+from leaderboards.scoring import uploads
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         queued = 0
-        for attempt in files.outdated():
+        for attempt in uploads.outdated():
             try:
                 with transaction.atomic():
                     Attempt.objects.repeat(attempt)

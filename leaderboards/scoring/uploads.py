@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import BinaryIO, cast
+import io
+from typing import cast
 
 from django.db.models import QuerySet
 
 from leaderboards.expected import expectation
 from leaderboards.intake.reader import IntakeUnavailable, Reading, Refused, read_submission
 from leaderboards.models import Attempt, Kind
-from modalities.jobs import JobFailed
+from modalities.jobs import JobFailed, JobRefused
 from modalities.physics import METRICS_VERSION, Report
 from modalities.physics.progress import Part
 
@@ -50,7 +51,7 @@ def outdated() -> QuerySet[Attempt]:
 def _read(first: Attempt, attempt: Attempt) -> Reading:
     try:
         with first.file.open("rb") as stored:
-            upload = cast(BinaryIO, stored)
+            upload = cast(io.BufferedReader, stored)
             if hashlib.file_digest(upload, "sha256").hexdigest() != first.sha256:
                 raise JobFailed(
                     "changed",
@@ -61,7 +62,7 @@ def _read(first: Attempt, attempt: Attempt) -> Reading:
     except Refused as refused:
         Attempt.objects.filter(pk=attempt.pk, token=attempt.token).update(problems=refused.problems)
         count = len(refused.problems)
-        raise JobFailed(
+        raise JobRefused(
             "refused",
             f"The file has {count} problem{'s' if count > 1 else ''}; each is listed with the "
             "sample and the field. Nothing was scored and nothing counts against your quota.",

@@ -9,7 +9,7 @@ import io
 import pytest
 from django.test import RequestFactory
 
-from modalities import download
+from modalities import send_file
 
 CONTENT = bytes(range(256)) * 400
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -17,7 +17,7 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 
 def get(method: str = "get", **headers: str):
     request = getattr(RequestFactory(), method)("/", headers=headers)
-    return download.response(request, io.BytesIO(CONTENT), len(CONTENT), SHA, "stem-public.h5")
+    return send_file.response(request, io.BytesIO(CONTENT), len(CONTENT), SHA, "stem-public.h5")
 
 
 def body(answer) -> bytes:

@@ -10,7 +10,7 @@ import h5py
 import pytest
 
 from leaderboards.catalogue import sync_everything
-from modalities import downloads
+from modalities import tier_downloads
 from modalities.models import Dataset
 from tests import challenge
 from tests.factories import make_modality
@@ -69,7 +69,7 @@ def test_dev_comes_without_truth(client, stem, tmp_path):
 def test_hidden_tier_has_no_download(client, stem):
     answer = client.get("/modalities/stem/data/hidden.h5")
     assert answer.status_code == 404
-    assert downloads.NO_HIDDEN_DATA in answer.content.decode()
+    assert tier_downloads.NO_HIDDEN_DATA in answer.content.decode()
 
 
 @pytest.mark.parametrize("tier", ["secret", "Public", "truth"])
@@ -85,7 +85,7 @@ def test_data_that_are_not_built_say_so(client, settings, tmp_path):
     assert "not built yet" in page.content.decode()
     answer = client.get("/modalities/stem/data/public.h5")
     assert answer.status_code == 404
-    assert downloads.NOT_BUILT in answer.content.decode()
+    assert tier_downloads.NOT_BUILT in answer.content.decode()
 
 
 def test_data_whose_file_is_lost_say_so(client, stem, settings, tmp_path):

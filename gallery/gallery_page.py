@@ -145,7 +145,7 @@ class PictureSize:
 
 
 @dataclass(frozen=True)
-class Board:
+class Gallery:
     """All that the gallery of one modality shows; ``run`` is None while nothing was computed.
 
     newest: the newest run where it is not ``run`` itself: being computed, failed or cancelled.
@@ -194,7 +194,7 @@ class Board:
         return scene | {k: getattr(cell, k) for k in ("truth", "measurement", "reconstruction")}
 
 
-def board(modality: Modality) -> Board:
+def of_modality(modality: Modality) -> Gallery:
     """Put together the gallery of ``modality``."""
     runs = Run.objects.for_modality(modality).select_related("started_by").newest_first()
     newest = runs.first()
@@ -206,17 +206,17 @@ def board(modality: Modality) -> Board:
         "compute_url": reverse("gallery:compute", args=[modality.key]),
         "newest": newest and line(newest, modality.key),
     }
-    return _of_run(done, modality, base) if done else Board(**base)
+    return _of_run(done, modality, base) if done else Gallery(**base)
 
 
-def of_run(run: Run) -> Board:
+def of_run(run: Run) -> Gallery:
     """Put together what one run shows, whichever state it is in."""
     base: dict[str, Any] = {
         "key": run.modality.key,
         "compute_url": reverse("gallery:compute", args=[run.modality.key]),
     }
     if run.state != State.SUCCEEDED:
-        return Board(**base, newest=line(run, run.modality.key))
+        return Gallery(**base, newest=line(run, run.modality.key))
     return _of_run(run, run.modality, base)
 
 
@@ -225,7 +225,7 @@ def forecast_of(run: Run) -> Forecast:
     return forecast(run, Run.objects.filter(modality=run.modality_id, method=run.method))
 
 
-def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Board:
+def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Gallery:
     source = modality.facts.get("source_gallery") or {}
     results = list(run.results.order_by("scene", "scenario"))
     rows = [_scene(run, scene, results, source) for scene in range(len(run.spec["scenes"]))]
@@ -233,7 +233,7 @@ def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Board:
     by = {mean.scenario: mean.score for mean in means}
     share = rho(by["II"].psnr, by["III"].psnr, by["IV"].psnr) if "IV" in by else None
     printed = [{s: row[s]["psnr"] for s in ("I", "II", "III")} for row in source.get("scenes", [])]
-    return Board(
+    return Gallery(
         **base,
         run=line(run, modality.key),
         scenes=rows,
