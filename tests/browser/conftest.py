@@ -12,10 +12,11 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from tests.needs import needs
 from tests.servers import free_port
+from tests.sites import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = (
@@ -25,7 +26,9 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 60  # seconds until a server on a loaded machine must have answered
+# Seconds; only ends a wait that would go on for ever on a machine with a lot to do.
+PATIENCE = 180
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +45,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site with both modalities and their galleries."""
     needs("chromium")
     folder = tmp_path_factory.mktemp("site")
+    (folder / "pwm.sqlite3").write_bytes(tables())
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST"))}
     environment = kept | {
         "PWM_VAR": str(folder),
@@ -73,6 +77,12 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
         except OSError:  # refused, or no answer in time
             time.sleep(0.2)
     pytest.fail(f"The server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    context.set_default_timeout(1000 * PATIENCE)
+    return context
 
 
 @pytest.fixture
