@@ -4,10 +4,3 @@ from django.apps import AppConfig
 class GalleryConfig(AppConfig):
     name = "gallery"
     default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        from modalities import invariants
-
-        from . import orphans
-
-        invariants.CHECKS.append(orphans.missing)

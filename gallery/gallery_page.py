@@ -17,8 +17,8 @@ from django.utils.safestring import SafeString
 from modalities import physics
 from modalities.diagrams import pretty
 from modalities.figures import decibels, fixed, percent, seconds, shortest
-from modalities.forecast import Forecast, forecast
 from modalities.jobs import State
+from modalities.jobs.forecast import Forecast, forecast
 from modalities.models import Modality
 from modalities.physics.scenarios import rho, violations
 

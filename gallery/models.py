@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -24,7 +24,7 @@ class Scenario(models.TextChoices):
     IV = "IV", "Calibrated blind"
 
 
-class RunQuerySet(JobQuerySet):
+class RunQuerySet(JobQuerySet["Run"]):
     def for_modality(self, modality: Modality) -> Self:
         return self.filter(modality=modality)
 
@@ -45,21 +45,21 @@ class RunQuerySet(JobQuerySet):
         """
         spec = physics.load(modality.key)
         data = snapshot.take(spec)
-        run: Run = self.enqueue(
+        return self.enqueue(
             modality=modality,
             method=method or spec.gallery_method,
             spec=data,
             spec_hash=snapshot.digest(data),
             **fields,
         )
-        return run
 
 
 class Run(Job):
     """One computation of a modality's gallery, with all that is needed to compute it again."""
 
     task_name = "gallery.tasks.compute"
-    queue = "gallery"
+    default_queue = "gallery"
+    files_folder = "runs"
 
     modality = models.ForeignKey(Modality, on_delete=models.PROTECT, related_name="runs")
     method = models.CharField(max_length=60)
@@ -72,7 +72,7 @@ class Run(Job):
     violations = models.JSONField(default=list, blank=True)
     cpu_seconds = models.FloatField(null=True, blank=True)
 
-    objects = RunQuerySet.as_manager()
+    objects: ClassVar = RunQuerySet.as_manager()
 
     class Meta(Job.Meta):
         ordering = ("-queued_at",)
@@ -102,9 +102,9 @@ class Run(Job):
     def expected_result_count(self) -> int:
         return len(self.spec["scenes"]) * len(self.scenarios)
 
-    def path(self, name: str) -> str:
-        """Name a file of this attempt in the storage; the token keeps attempts apart."""
-        return f"runs/{self.pk}/{self.token}/{name}"
+    def kept_files(self) -> set[str]:
+        """Collect the files that the results name; several may name one."""
+        return {name for row in self.results.values_list(*SceneResult.FILES) for name in row}
 
     @property
     def scenarios(self) -> list[str]:
@@ -118,6 +118,8 @@ class RunEvent(JobEvent):
 
 class SceneResult(models.Model):
     """One scene in one scenario: scores, pictures, and the arrays they come from."""
+
+    FILES = ("truth", "measurement", "reconstruction", "difference", "arrays")
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="results")
     scene = models.PositiveSmallIntegerField("scene index")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 
 from modalities import physics
+from modalities.jobs.files import Files
+from modalities.jobs.usage import measured
 from modalities.physics.progress import Part, Report
 from modalities.physics.scenarios import Outcome
 
@@ -23,37 +21,14 @@ from .models import Run, SceneResult
 CALIBRATION_SHARE = 0.4
 
 
-@dataclass
-class Files:
-    """The files of one attempt at a run."""
-
-    run: Run
-    names: list[str] = field(default_factory=list)
-
-    def keep(self, name: str, content: bytes) -> str:
-        """Store ``content`` whole or not at all; return the name it has in the storage."""
-        self.names.append(default_storage.save(self.run.path(name), ContentFile(content)))
-        return self.names[-1]
-
-    def drop(self) -> None:
-        """Delete what was kept, because the run does not end well."""
-        for name in self.names:
-            default_storage.delete(name)
-
-
 def compute(run: Run, report: Report) -> Callable[[], None]:
     """Compute ``run`` from its own spec; return what writes its rows when the run still holds."""
     spec = snapshot.restore(run.spec)
-    files, start = Files(run), time.process_time()
-    try:
+    with Files(run) as files, measured() as usage:
         calibrated = _calibrate(spec, run.seed, Part(report, 0.0, CALIBRATION_SHARE))
         done = CALIBRATION_SHARE if calibrated else 0.0
         results = _results(run, spec, calibrated, files, Part(report, done, 1.0))
-    except BaseException:
-        files.drop()
-        raise
-    seconds = time.process_time() - start
-    return lambda: _save(run, calibrated, results, seconds)
+    return lambda: _save(run, calibrated, results, usage.cpu_seconds)
 
 
 def _calibrate(spec: physics.Spec, seed: int, report: Report) -> dict[str, float]:

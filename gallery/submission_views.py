@@ -9,9 +9,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from leaderboards.submission import Submission, load_arrays
+from leaderboards import tells
+from leaderboards.models import Attempt
 from modalities import datasets
-from modalities.models import TierName
 
 from .images import error_picture, object_picture
 
@@ -22,10 +22,10 @@ KINDS = ("reconstruction", "truth", "error")
 @require_safe
 def picture(request: HttpRequest, pk: UUID, sample: int, kind: str) -> HttpResponse:
     """Draw one sample of a submission; truth and error on the public tier only."""
-    mine = Submission.objects.of(request.user).succeeded().select_related("modality")
+    mine = Attempt.objects.of(request.user).succeeded().select_related("modality")
     found = get_object_or_404(mine, pk=pk)
     spec = found.modality.spec
-    is_open = found.tier == TierName.PUBLIC
+    is_open = tells.is_open(found.tier)
     if kind not in KINDS or (kind != "reconstruction" and not is_open):
         raise Http404("Nobody can see the truth of this tier.")
     if sample >= len(spec.scenes):
@@ -35,10 +35,10 @@ def picture(request: HttpRequest, pk: UUID, sample: int, kind: str) -> HttpRespo
     return HttpResponse(drawn, content_type="image/webp", headers=headers)
 
 
-def _draw(found: Submission, sample: int, kind: str) -> bytes:
+def _draw(found: Attempt, sample: int, kind: str) -> bytes:
     spec = found.modality.spec
     name = datasets.sample_names(spec)[sample]
     if kind == "reconstruction":
-        return object_picture(load_arrays(found)[name])
+        return object_picture(found.reconstructions()[name])
     x = datasets.load_public_truth(spec, sample)
-    return object_picture(x) if kind == "truth" else error_picture(x, load_arrays(found)[name])
+    return object_picture(x) if kind == "truth" else error_picture(x, found.reconstructions()[name])

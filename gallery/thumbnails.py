@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
-from django.db.models import Avg, F, Max, OuterRef, Q, Subquery
+from django.db.models import Avg, F, Max, OuterRef, Q, QuerySet, Subquery
 
 from modalities.figures import decibels, fixed
 from modalities.models import Modality
@@ -72,7 +72,8 @@ def of(modalities: Sequence[Modality]) -> dict[int, Thumbnails]:
         .defer("spec")
         .order_by("modality")
     )
-    return {run.modality_id: _thumbnails(run) for run in runs if run.truth}
+    found = cast("QuerySet[WithAnnotations[Run, Shown]]", runs)
+    return {run.modality_id: _thumbnails(run) for run in found if run.truth}
 
 
 def _thumbnails(run: WithAnnotations[Run, Shown]) -> Thumbnails:

@@ -1,4 +1,4 @@
-"""The curators' desk: entries with their evidence, and the four decisions about them."""
+"""The tables of the leaderboards for staff; decisions about entries are made at the desk."""
 
 from __future__ import annotations
 
@@ -9,40 +9,19 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.html import linebreaks
+from django.urls import reverse
+from django.utils.html import format_html, linebreaks
 from simple_history.admin import SimpleHistoryAdmin
 
 from modalities.admin import ReadOnly
 
-from .credits import CreditAccount, CreditChange
-from .curation import CurationError, Evidence, sha256_rule
-from .models import Entry, Method, Publication, TierScore
-
-HASHES = ("inputs_sha256", "program_sha256", "outputs_sha256", "environment_sha256")
+from .models import CreditAccount, CreditChange, Decision, Entry, Method, TierScore
 
 
 class DecisionForm(forms.Form):
     """Why a curator decides; kept with the decision."""
 
     reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 4}), max_length=2000)
-
-
-class CertifyForm(DecisionForm):
-    """Why, and on what evidence."""
-
-    inputs_sha256 = forms.CharField(label="SHA-256 of the inputs", validators=[sha256_rule])
-    program_sha256 = forms.CharField(label="SHA-256 of the program", validators=[sha256_rule])
-    outputs_sha256 = forms.CharField(label="SHA-256 of the outputs", validators=[sha256_rule])
-    environment_sha256 = forms.CharField(
-        label="SHA-256 of the environment", validators=[sha256_rule]
-    )
-    second_score = forms.FloatField(label="Score of the second run", min_value=0, max_value=1)
-
-    def evidence(self) -> Evidence:
-        return Evidence(
-            second_score=self.cleaned_data["second_score"],
-            **{name: self.cleaned_data[name] for name in HASHES},
-        )
 
 
 def ask(
@@ -66,80 +45,30 @@ def ask(
 class TierScoreInline(ReadOnly, admin.TabularInline):
     model = TierScore
     fields = ("tier", "score", "psnr", "ssim", "consistency", "metrics_version", "scored_at")
-    readonly_fields = ("scored_at",)
+    fk_name = "entry"
+
+
+class DecisionInline(ReadOnly, admin.TabularInline):
+    model = Decision
+    fields = ("at", "word", "by", "reason")
+    readonly_fields = ("at",)
+    fk_name = "entry"
 
 
 @admin.register(Entry)
 class EntryAdmin(ReadOnly, SimpleHistoryAdmin):
-    """Entries are written by scoring and by sync; people only decide about them."""
+    """Entries are written by scoring and by sync; curators decide about them at their desk."""
 
-    list_display = (
-        "name",
-        "modality",
-        "board",
-        "origin",
-        "trust",
-        "score",
-        "reference",
-        "certified_by",
-        "disqualified_by",
-    )
-    list_filter = ("modality", "board", "origin", "trust", "reference")
-    list_select_related = ("modality", "certified_by", "disqualified_by")
-    search_fields = ("name", "method__slug", "source")
-    inlines = (TierScoreInline,)
-    actions = ("certify", "revoke", "disqualify", "reinstate")
-    history_list_display = ("trust", "score")
+    list_display = ("name", "modality", "board", "origin", "trust", "score", "is_listed", "desk")
+    list_filter = ("modality", "board", "origin", "trust", "variant", "is_listed")
+    list_select_related = ("modality", "method")
+    search_fields = ("method__name", "method__slug", "source")
+    inlines = (TierScoreInline, DecisionInline)
+    history_list_display = ("trust", "is_listed")
 
-    def has_curate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("leaderboards.curate_entry")
-
-    @admin.action(description="Certify the selected entry …", permissions=["curate"])
-    def certify(self, request: HttpRequest, entries: QuerySet[Entry]) -> HttpResponse | None:
-        if entries.count() != 1:
-            messages.error(request, "Certify one entry at a time: each has its own evidence.")
-            return None
-        return self._decide(request, entries, "certify", CertifyForm)
-
-    @admin.action(description="Revoke the certificate …", permissions=["curate"])
-    def revoke(self, request: HttpRequest, entries: QuerySet[Entry]) -> HttpResponse | None:
-        return self._decide(request, entries, "revoke", DecisionForm)
-
-    @admin.action(description="Disqualify the selected entries …", permissions=["curate"])
-    def disqualify(self, request: HttpRequest, entries: QuerySet[Entry]) -> HttpResponse | None:
-        return self._decide(request, entries, "disqualify", DecisionForm)
-
-    @admin.action(description="Reinstate the selected entries …", permissions=["curate"])
-    def reinstate(self, request: HttpRequest, entries: QuerySet[Entry]) -> HttpResponse | None:
-        return self._decide(request, entries, "reinstate", DecisionForm)
-
-    def _decide(
-        self,
-        request: HttpRequest,
-        entries: QuerySet[Entry],
-        decision: str,
-        kind: type[DecisionForm],
-    ) -> HttpResponse | None:
-        """Ask for a reason first; once it is given, call the entry's own method."""
-        if "decide" not in request.POST:
-            return ask(self, request, entries, decision, kind(initial=self._known(entries)))
-        form = kind(request.POST)
-        if not form.is_valid():
-            return ask(self, request, entries, decision, form)
-        evidence = (form.evidence(),) if isinstance(form, CertifyForm) else ()
-        for entry in entries:
-            try:
-                getattr(entry, decision)(request.user, form.cleaned_data["reason"], *evidence)
-            except CurationError as error:
-                messages.error(request, f"{entry}: {error}")
-            else:
-                messages.success(request, f"{entry}: done, and on record.")
-        return None
-
-    def _known(self, entries: QuerySet[Entry]) -> dict[str, Any]:
-        """Offer the hashes that are on record already."""
-        first = entries[0]
-        return {name: getattr(first, name) for name in (*HASHES, "second_score")}
+    @admin.display(description="curator's desk")
+    def desk(self, entry: Entry) -> str:
+        return format_html('<a href="{}">decide</a>', reverse("leaderboards:desk", args=[entry.pk]))
 
 
 @admin.register(Method)
@@ -207,8 +136,3 @@ class CreditAccountAdmin(ReadOnly, admin.ModelAdmin):
             account.grant(form.cleaned_data["amount"], form.cleaned_data["reason"], request.user)
         messages.success(request, f"Given to {len(accounts)}, and on record.")
         return None
-
-
-@admin.register(Publication)
-class PublicationAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("modality", "dataset")

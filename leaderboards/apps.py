@@ -6,8 +6,18 @@ class LeaderboardsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from modalities import invariants as common
+        from modalities.jobs import invariants as common
+        from modalities.jobs import sweeper
 
-        from . import invariants
+        from . import invariants, ranking
 
-        common.CHECKS.extend([invariants.ledgers, invariants.scores, invariants.methods])
+        common.CHECKS.extend(
+            [
+                invariants.ledgers,
+                invariants.scores,
+                invariants.attempts,
+                invariants.certificates,
+                invariants.methods,
+            ]
+        )
+        sweeper.ALSO.append(ranking.rank_what_waits)

@@ -1,29 +1,37 @@
 """Ranked rows of every board: the page, the API and the exports show these same objects.
 
 A board is read in two queries, however many entries it has. Ties share a rank; what has no score
-comes last, on every database. References (nominal, middle, oracle) and incomplete entries stand
-in the list without a rank; disqualified ones do not stand in it.
+comes last, on every database. References (nominal, middle, oracle) and incomplete entries are
+listed without a rank; those that a curator took off are not listed.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import JSONObject
 
 from modalities.models import Modality
 
-from .models import Board, Entry, Method, Origin, ScoreTier, TierScore
-from .rows import Cell, Row, Scored, cell, ranked
-from .vocabulary import CHALLENGE_TIERS
+from .board_rows import Cell, Row, Scored, cell, name_of, ranked
+from .models import (
+    CHALLENGE_TIERS,
+    Board,
+    Entry,
+    Method,
+    Origin,
+    Ranking,
+    ScoreTier,
+    TierScore,
+)
 
 
 @dataclass(frozen=True)
-class Boards:
+class Tables:
     """All boards of one modality, from entries that have been read already."""
 
     modality: Modality
@@ -58,23 +66,25 @@ class Boards:
         ]
         if by_tier:
             scored = [row for row in scored if row[2] is not None]
-        scored.sort(key=lambda row: (row[2] is None, -(row[2] or 0.0), row[0].name, str(row[0].id)))
-        return ranked(scored, by_tier)
+        else:
+            scored = [row for row in scored if any(c.score is not None for c in row[1])]
+        scored.sort(key=_best_first)
+        return ranked(scored, by_tier, self.modality.best_method)
 
 
-def load(modality: Modality) -> Boards:
+def load(modality: Modality) -> Tables:
     """Read all boards of a modality, in two queries."""
     return load_many([modality])[modality.pk]
 
 
-def load_many(modalities: Iterable[Modality]) -> dict[int, Boards]:
+def load_many(modalities: Iterable[Modality]) -> dict[int, Tables]:
     """Read all boards of several modalities, in two queries; give them by primary key."""
     wanted = {modality.pk: modality for modality in modalities}
     entries = defaultdict(list)
     for row in _entries(Q(modality__in=wanted)):
         entries[row.modality_id].append(row)
     cells = _cells(Q(entry__modality__in=wanted))
-    return {pk: Boards(modality, entries[pk], cells) for pk, modality in wanted.items()}
+    return {pk: Tables(modality, entries[pk], cells) for pk, modality in wanted.items()}
 
 
 def standard(modality: Modality, origin: str = Origin.MEASURED) -> list[Row]:
@@ -90,6 +100,12 @@ def challenge(modality: Modality, origin: str = Origin.MEASURED) -> list[Row]:
 def tier(modality: Modality, name: str, origin: str = Origin.MEASURED) -> list[Row]:
     """Give the board of one tier and origin."""
     return _load(modality, Board.CHALLENGE, origin).tier(name, origin)
+
+
+def being_ranked(modality: Modality) -> set[str]:
+    """Name the boards that changed and are not ranked yet, which takes seconds."""
+    waiting = Ranking.objects.filter(modality=modality, ranked__lt=F("wanted"))
+    return set(waiting.values_list("board", flat=True))
 
 
 def best(rows: Iterable[Row]) -> Row | None:
@@ -130,44 +146,53 @@ def of_method(method: Method) -> list[Standing]:
 def with_leaders(modalities: QuerySet[Modality]) -> QuerySet[Modality]:
     """Add ``leading`` to each modality, in the same query: who leads its blind challenge.
 
-    leading: {"name", "score", "origin"}, measured before reported, or None while nobody is ranked.
+    leading: {"method", "variant", "source_name", "score", "origin"}, measured before reported, or
+    None while nobody is ranked.
     """
+    leads = Q(origin=Origin.MEASURED, rank=1) | Q(origin=Origin.REPORTED, source_rank=1)
     best_first = (
-        Entry.objects.standing()
+        Entry.objects.listed()
         .on(Board.CHALLENGE)
-        .filter(modality=OuterRef("pk"), score__isnull=False, reference="")
-        .order_by(Case(When(origin=Origin.MEASURED, then=0), default=1), "-score", "name")
-        .values(leading=JSONObject(name="name", score="score", origin="origin"))
+        .filter(leads, modality=OuterRef("pk"), score__isnull=False)
+        .order_by(Case(When(origin=Origin.MEASURED, then=0), default=1), "method__name", "pk")
+        .values(
+            leading=JSONObject(
+                method="method__name",
+                variant="variant",
+                source_name="source_name",
+                score="score",
+                origin="origin",
+            )
+        )
     )
     return modalities.annotate(leading=Subquery(best_first[:1]))
 
 
-def _load(modality: Modality, board: str, origin: str) -> Boards:
+def _load(modality: Modality, board: str, origin: str) -> Tables:
     entries = _entries(Q(modality=modality, board=board, origin=origin))
     cells = _cells(Q(entry__modality=modality, entry__board=board, entry__origin=origin))
-    return Boards(modality, entries, cells)
+    return Tables(modality, entries, cells)
 
 
 _FIELDS = (
     *("id", "modality_id", "method_id", "method__name", "method__slug", "method__family"),
-    *("board", "origin", "trust", "name", "reference", "checkpoint", "source", "source_label"),
-    *("score", "score_low", "score_high", "rank_low", "rank_high", "is_above_oracle"),
+    *("method__physics_name", "method__checkpoint", "board", "origin", "variant", "trust"),
+    *("source", "source_name", "source_label", "score", "score_low", "score_high"),
+    *("rank_low", "rank_high", "is_above_oracle"),
 )
-_CELL_FIELDS = (
-    *("score", "score_low", "score_high", "psnr", "ssim", "consistency"),
-    *("cpu_seconds", "peak_memory_mb"),
-)
+# What a cell holds and does not print; a new figure of ``TierScore`` is one more field of ``Cell``.
+_CELL_FIELDS = [f.name for f in fields(Cell) if f.name != "tier" and not f.name.endswith("_text")]
 
 
 def _entries(where: Q) -> list[Any]:
-    return list(Entry.objects.standing().filter(where).order_by().values_list(*_FIELDS, named=True))
+    return list(Entry.objects.listed().filter(where).order_by().values_list(*_FIELDS, named=True))
 
 
 def _cells(where: Q) -> dict[Any, dict[str, Cell]]:
     """Read tier scores: {entry: {tier: cell}}."""
     cells: dict[Any, dict[str, Cell]] = defaultdict(dict)
     found = (
-        TierScore.objects.filter(where, entry__disqualified_at__isnull=True)
+        TierScore.objects.filter(where, entry__is_listed=True)
         .order_by()
         .values_list("entry_id", "entry__origin", "tier", *_CELL_FIELDS)
     )
@@ -176,6 +201,11 @@ def _cells(where: Q) -> dict[Any, dict[str, Cell]]:
             tier_name, origin, dict(zip(_CELL_FIELDS, values, strict=True))
         )
     return cells
+
+
+def _best_first(scored: Scored) -> tuple[Any, ...]:
+    entry, _, score = scored
+    return score is None, -(score or 0.0), name_of(entry), str(entry.id)
 
 
 _NO_CELL = {name: Cell(name) for name in ScoreTier.values}

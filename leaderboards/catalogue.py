@@ -9,10 +9,21 @@ from django.db import transaction
 from modalities import physics, prose
 from modalities.models import Modality
 from modalities.physics.catalogue import CATALOGUE
+from modalities.physics.tables import CatalogueError
 from modalities.sync import put, sync
 
 from .models import Checkpoint, Family, Method
-from .publish import PUBLISHED, publish
+from .published_files import PUBLISHED, publish
+
+# What the physics calls its kinds of method, in the words of the boards.
+FAMILIES = {
+    "analytic": Family.CLASSICAL,
+    "denoising": Family.CLASSICAL,
+    "iterative": Family.CLASSICAL,
+    "variational": Family.CLASSICAL,
+    "self-supervised": Family.SELF_SUPERVISED,
+    "learned": Family.LEARNED,
+}
 
 
 def sync_everything(catalogue: Path = CATALOGUE, published: Path = PUBLISHED) -> list[str]:
@@ -61,10 +72,23 @@ def _fields(method: physics.Method) -> dict[str, object]:
     return {
         "slug": _free_slug(method),
         "name": method.label,
-        "family": method.family if method.family in Family.values else Family.CLASSICAL,
+        "family": _family(method),
         "description": method.summary,
         "description_html": prose.inline(method.summary, method.name),
         "citation": method.citation,
-        "checkpoint": Checkpoint.NOT_NEEDED,
+        "checkpoint": _checkpoint(method),
         "is_ours": True,
     }
+
+
+def _family(method: physics.Method) -> Family:
+    if method.family not in FAMILIES:
+        raise CatalogueError(
+            f"{method.name}: family: expected one of {', '.join(FAMILIES)}, got '{method.family}'."
+        )
+    return FAMILIES[method.family]
+
+
+def _checkpoint(method: physics.Method) -> Checkpoint:
+    """What runs here has its weights here; only learned methods have any."""
+    return Checkpoint.AVAILABLE if _family(method) == Family.LEARNED else Checkpoint.NOT_NEEDED

@@ -10,12 +10,12 @@ from typing import Any
 
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 
+from .board_rows import Row
 from .models import Method
-from .rows import Row
 
 _HEAD = ("rank", "medal", "name", "method", "family", "score", "score_low", "score_high")
 _TIER = ("score", "psnr", "ssim", "consistency")
-_TAIL = ("origin", "trust", "source", "source_label", "checkpoint", "reference", "entry")
+_TAIL = ("origin", "trust", "source", "source_label", "checkpoint", "variant", "entry")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -27,7 +27,7 @@ _LATEX = {
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Write rows as CSV with a header; one group of columns per tier, raw values."""
+    """Write rows as CSV with a header; one group of columns per tier, as the tier tells them."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     tiers = [cell.tier for cell in rows[0].cells] if rows else []

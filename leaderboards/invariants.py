@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db.models import F, Q
+
 from modalities import physics
 
-from .credits import CreditAccount
-from .models import Board, Entry, Origin, ScoreTier
-from .vocabulary import CHALLENGE_TIERS
+from . import counting, tells
+from .models import (
+    Attempt,
+    Board,
+    Certificate,
+    CreditAccount,
+    Entry,
+    Origin,
+    Ranking,
+    ScoreTier,
+    TierScore,
+    tiers_of,
+)
 
 SAME = 1e-9
 # A source prints three decimals: four rounded figures leave this much between them.
@@ -23,13 +35,56 @@ def ledgers() -> Iterator[str]:
 
 def scores() -> Iterator[str]:
     """An entry's score follows from its tiers, and its tiers belong to its board."""
-    for entry in Entry.objects.prefetch_related("tier_scores").iterator(500):
+    unranked = set(
+        Ranking.objects.filter(ranked__lt=F("wanted")).values_list("modality_id", "board")
+    )
+    entries = Entry.objects.select_related("method", "modality").prefetch_related("tier_scores")
+    for entry in entries.iterator(500):
         tiers = {tier.tier: tier.score for tier in entry.tier_scores.all()}
-        own = {ScoreTier.STANDARD} if entry.board == Board.STANDARD else set(CHALLENGE_TIERS)
-        if strange := sorted(set(tiers) - own):
+        if strange := sorted(set(tiers) - set(tiers_of(entry.board))):
             yield f"{entry}: has a score on {', '.join(strange)}, which is not its board."
-        if not _agree(entry, tiers):
+        waits = (entry.modality_id, entry.board) in unranked and entry.origin == Origin.MEASURED
+        if not waits and not _agree(entry, tiers):
             yield f"{entry}: its score is {entry.score}, which its tiers do not give."
+
+
+def attempts() -> Iterator[str]:
+    """What a tier tells is what the attempt that counts gave, and the rule says that it counts."""
+    rows = TierScore.objects.select_related("entry__modality", "entry__method", "attempt", "chosen")
+    for row in rows.iterator(500):
+        if (row.attempt is None) != (row.entry.origin == Origin.REPORTED):
+            yield f"{row}: a measured result has an attempt, a reported one has none."
+        elif row.attempt is not None:
+            yield from _attempt(row, row.attempt)
+
+
+def _attempt(row: TierScore, attempt: Attempt) -> Iterator[str]:
+    if attempt.entry_id != row.entry_id or attempt.tier != row.tier:
+        yield f"{row}: its attempt is for another entry or tier."
+    told = tells.to_everybody(row.tier, attempt.result)
+    if wrong := [name for name in tells.DIGITS if getattr(row, name) != told[name]]:
+        yield f"{row}: {', '.join(wrong)} differ from its attempt's."
+    expected = row.chosen or counting.results(row.entry, row.tier).first()
+    if expected and expected.pk != attempt.pk:
+        yield f"{row}: {attempt} counts, and by the rule it is {expected}."
+
+
+def certificates() -> Iterator[str]:
+    """A certificate holds what its two attempts hold, and they agree."""
+    found = Certificate.objects.select_related("attempt", "second")
+    wrong = (
+        ~Q(score=F("attempt__score"))
+        | ~Q(second_score=F("second__score"))
+        | ~Q(outputs_sha256=F("attempt__outputs_sha256"))
+        | ~Q(second_outputs_sha256=F("second__outputs_sha256"))
+        | ~Q(second__repeats=F("attempt"))
+    )
+    for certificate in found.filter(wrong):
+        yield f"Certificate {certificate.pk} says something else than its attempts."
+    for entry in Entry.objects.filter(trust="certified").select_related("decision"):
+        certified = {c.attempt_id for c in entry.certificates()}
+        if {score.attempt_id for score in entry.tier_scores.all()} != certified:
+            yield f"{entry.pk}: is certified, and its certificates are for other results."
 
 
 def methods() -> Iterator[str]:
@@ -46,7 +101,9 @@ def _agree(entry: Entry, tiers: dict[str, float]) -> bool:
     if entry.board == Board.STANDARD:
         expected = tiers.get(ScoreTier.STANDARD)
     else:
-        expected = physics.overall_score(*(tiers.get(tier) for tier in CHALLENGE_TIERS))
+        expected = physics.overall_score(*(tiers.get(tier) for tier in tiers_of(entry.board)))
+        if expected is not None and entry.origin == Origin.MEASURED:
+            expected = tells.overall([tiers[tier] for tier in tiers_of(entry.board)])
     if expected is None or entry.score is None:
         return expected is None and entry.score is None
     return abs(expected - entry.score) <= (PRINTED if entry.origin == Origin.REPORTED else SAME)

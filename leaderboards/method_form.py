@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db import transaction
@@ -13,8 +13,7 @@ from modalities import prose
 from modalities.models import Modality
 from modalities.physics.tables import CatalogueError
 
-from .models import Method, https_rule
-from .vocabulary import Checkpoint, Family
+from .models import Checkpoint, Family, Method, https_rule
 
 LONGEST_DESCRIPTION = 2000
 MOST_METHODS = 50
@@ -35,6 +34,11 @@ ASKED = {
     "checkpoint": "Choose the state of the checkpoint.",
     "modalities": "Choose at least one modality.",
 }
+
+
+class ModalitiesField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Modality) -> str:
+        return obj.name
 
 
 class MethodForm(forms.ModelForm):
@@ -60,16 +64,17 @@ class MethodForm(forms.ModelForm):
             "checkpoint": forms.RadioSelect,
             "modalities": forms.CheckboxSelectMultiple,
         }
+        field_classes = {"modalities": ModalitiesField}
         help_texts = HINTS
         error_messages = {name: {"required": text} for name, text in ASKED.items()}
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        for name in ("family", "checkpoint"):
-            self.fields[name].choices = [c for c in self.fields[name].choices if c[0]]
-        self.fields["modalities"].queryset = Modality.objects.listed()
-        self.fields["modalities"].label_from_instance = lambda m: m.name
+        for name, words in (("family", Family), ("checkpoint", Checkpoint)):
+            cast(forms.TypedChoiceField, self.fields[name]).choices = words.choices
+        modalities = cast(ModalitiesField, self.fields["modalities"])
+        modalities.queryset = Modality.objects.listed()
         for name in ("paper_url", "code_url"):
             self.fields[name].validators = [https_rule]
             self.fields[name].error_messages["invalid"] = https_rule.message

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.template.defaultfilters import filesizeformat
 
 from modalities.models import Modality
 
-from .models import Method, https_rule
-from .submission import UPLOAD_TIERS
+from . import programs
+from .models import UPLOAD_TIERS, Method, https_rule
 from .upload import largest
 
-HIDDEN = (
-    "The hidden tier takes programs, and this server does not run programs yet. "
-    "Send your reconstructions to the public or the dev tier."
-)
+
+class ModalityField(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Modality) -> str:
+        return obj.short_name
 
 
 class SubmissionForm(forms.Form):
     """A file of reconstructions; the page and the API check it by the same rules."""
 
-    modality = forms.ModelChoiceField(
+    modality = ModalityField(
         Modality.objects.none(),
         to_field_name="key",
         empty_label="Choose a modality",
@@ -68,15 +68,16 @@ class SubmissionForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.was_too_large = was_too_large
         self.fields["code_url"].validators = [https_rule]
-        self.fields["modality"].queryset = Modality.objects.listed()
-        self.fields["modality"].label_from_instance = lambda m: m.short_name
-        self.fields["method"].queryset = Method.objects.owned_by(user)
+        modality = cast(ModalityField, self.fields["modality"])
+        modality.queryset = Modality.objects.listed()
+        method = cast(forms.ModelChoiceField, self.fields["method"])
+        method.queryset = Method.objects.owned_by(user)
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         modality, method, file = (given.get(name) for name in ("modality", "method", "file"))
         if self.data.get("tier") == "hidden":
-            self._errors["tier"] = self.error_class([HIDDEN])
+            self.errors["tier"] = self.error_class([programs.NOT_YET])
         if modality and method and not method.modalities.contains(modality):
             self.add_error(
                 "method",
@@ -84,7 +85,7 @@ class SubmissionForm(forms.Form):
                 "choose another one, or add the modality to it.",
             )
         if self.was_too_large:
-            self._errors.pop("file", None)
+            self.errors.pop("file", None)
             self.add_error("file", "This file is larger than any submission; nothing was kept.")
         elif modality and file and file.size > (most := largest(modality)):
             self.add_error(

@@ -1,20 +1,16 @@
-"""What the broker's messages ask for: each says that a job waits, and which one rang."""
+"""What the broker's messages ask for: each says that an attempt waits in a queue."""
 
 from celery import shared_task
 
-from modalities.work import work
+from modalities.jobs.worker import run_next
 
-from . import evaluate, receive
-from .submission import Evaluation, Submission
-
-
-@shared_task
-def score_submission(pk: str) -> None:
-    """Read and score the submission that has waited longest."""
-    work(Submission, pk, receive.compute)
+from .models import Attempt
+from .ranking import rank_what_waits
+from .scoring.compute import compute
 
 
 @shared_task
-def evaluate_baseline(pk: str) -> None:
-    """Run the baseline that has waited longest."""
-    work(Evaluation, pk, evaluate.compute)
+def attempt(pk: str, queue: str) -> None:
+    """Do the attempt that has waited longest in ``queue``; then rank the boards that changed."""
+    run_next(Attempt, queue, compute)
+    rank_what_waits()

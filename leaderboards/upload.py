@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
@@ -13,11 +13,17 @@ from django.http import HttpRequest
 from modalities import physics
 from modalities.models import Modality, TierName
 
-from .receive import expectation
-from .submission import Submission, private_storage
+from .expected import expectation
+from .models import Attempt, private_storage
 
 # A body that is this many times too large is not even read to its end.
 HOPELESS = 4
+
+
+class HashedFile(UploadedFile):
+    """An upload that knows its hash; what ``HashedUpload`` gives has it."""
+
+    sha256: str
 
 
 class HashedUpload(TemporaryFileUploadHandler):
@@ -38,13 +44,13 @@ class HashedUpload(TemporaryFileUploadHandler):
         self._count += len(raw_data)
         if self._count > self.most:
             assert self.request  # given to __init__
-            self.request.upload_was_too_large = True
+            self.request.upload_was_too_large = True  # type: ignore[attr-defined]
             raise SkipFile
         self._hash.update(raw_data)
         super().receive_data_chunk(raw_data, start)
 
     def file_complete(self, file_size: int) -> Any:
-        file = super().file_complete(file_size)
+        file = cast(HashedFile | None, super().file_complete(file_size))
         if file is not None:
             file.sha256 = self._hash.hexdigest()
         return file
@@ -70,7 +76,7 @@ def limit(request: HttpRequest) -> bool:
     return int(request.META.get("CONTENT_LENGTH") or 0) <= HOPELESS * most
 
 
-def send(user: Any, upload: UploadedFile, **fields: Any) -> tuple[Submission, bool]:
+def send(user: Any, upload: HashedFile, **fields: Any) -> tuple[Attempt, bool]:
     """Keep an upload and queue it for scoring; tell whether it is new.
 
     The same file by the same method to the same tier is the submission that it was the first time.
@@ -81,7 +87,7 @@ def send(user: Any, upload: UploadedFile, **fields: Any) -> tuple[Submission, bo
     name = storage.save(f"submissions/{uuid.uuid4().hex}.h5", upload)
     is_new = False
     try:
-        made = Submission.objects.submit(user, file=name, sha256=upload.sha256, **fields)
+        made = Attempt.objects.submit(user, file=name, sha256=upload.sha256, **fields)
         is_new = made.file.name == name
     finally:
         if not is_new:

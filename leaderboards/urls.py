@@ -1,21 +1,22 @@
-"""Addresses of methods and entries."""
+"""Addresses of methods, entries, submissions."""
 
 from django.urls import path
 
-from . import method_views, submission_views, views
+from .views import entries, methods, registering, submissions
 
 app_name = "leaderboards"
 urlpatterns = [
-    path("methods/", views.methods, name="methods"),
-    path("methods/register/", method_views.register, name="register_method"),
-    path("methods/<slug:slug>/", views.method, name="method"),
-    path("methods/<slug:slug>/edit/", method_views.edit, name="edit_method"),
-    path("modalities/<slug:key>/starter.py", views.starter, name="starter"),
-    path("entries/<uuid:pk>/", views.entry, name="entry"),
-    path("entries/<uuid:pk>/bundle.zip", views.evidence, name="bundle"),
-    path("submissions/", submission_views.submissions, name="submissions"),
-    path("submissions/new/", submission_views.submit, name="submit"),
-    path("submissions/<uuid:pk>/", submission_views.submission, name="submission"),
-    path("submissions/<uuid:pk>/progress/", submission_views.progress, name="progress"),
-    path("submissions/<uuid:pk>/cancel/", submission_views.cancel, name="cancel"),
+    path("methods/", methods.methods, name="methods"),
+    path("methods/register/", registering.register, name="register_method"),
+    path("methods/<slug:slug>/", methods.method, name="method"),
+    path("methods/<slug:slug>/edit/", registering.edit, name="edit_method"),
+    path("modalities/<slug:key>/starter.py", methods.starter, name="starter"),
+    path("entries/<uuid:pk>/", entries.entry, name="entry"),
+    path("entries/<uuid:pk>/bundle.zip", entries.evidence, name="bundle"),
+    path("submissions/", submissions.submissions, name="submissions"),
+    path("submissions/new/", submissions.submit, name="submit"),
+    path("submissions/<uuid:pk>/", submissions.submission, name="submission"),
+    path("submissions/<uuid:pk>/progress/", submissions.progress, name="progress"),
+    path("submissions/<uuid:pk>/cancel/", submissions.cancel, name="cancel"),
+    path("submissions/<uuid:pk>/choose/", submissions.choose, name="choose"),
 ]

@@ -78,6 +78,11 @@ class Modality(models.Model):
         """The physics of the modality, from the same file as this row."""
         return physics.load(self.key)
 
+    @property
+    def best_method(self) -> str:
+        """The physics' name of the method that the gallery shows; "" without a catalogue file."""
+        return self.spec.gallery_method if self.key in set(physics.keys()) else ""
+
     def touch(self) -> None:
         """Bump the version. Call it in the transaction of the write that changes a page."""
         type(self).objects.filter(pk=self.pk).touch()

@@ -12,9 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
-from leaderboards import outcome
-from leaderboards.models import Method
-from leaderboards.submission import Submission
+from leaderboards import attempt_page
+from leaderboards.models import Attempt, Method
 
 from .models import ApiToken
 
@@ -78,13 +77,14 @@ def _page(
     text: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    newest = Submission.objects.of(request.user).select_related("modality", "method", "entry")
+    mine = Attempt.objects.of(request.user).with_place()
+    newest = mine.select_related("modality", "method", "entry")[:NEWEST]
     context = {
         "form": form,
         "made": made,
         "text": text,
         "tokens": ApiToken.objects.filter(user=request.user),
         "methods": Method.objects.owned_by(request.user).prefetch_related("modalities"),
-        "lines": [outcome.line(s) for s in newest[:NEWEST]],
+        "lines": [attempt_page.line(attempt) for attempt in newest],
     }
     return render(request, "account/page.html", context, status=status)

@@ -7,8 +7,9 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
 from gallery.api import GalleryView, RunViewSet
-from leaderboards.api import BoardsView, BoardView, MethodViewSet
-from leaderboards.submission_api import SubmissionViewSet
+from leaderboards.api.boards import BoardsView, BoardView
+from leaderboards.api.methods import MethodViewSet
+from leaderboards.api.submissions import SubmissionViewSet
 from modalities.api import ModalityViewSet
 
 router = DefaultRouter()

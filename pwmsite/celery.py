@@ -17,7 +17,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 app = Celery("pwm")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.steps["worker"].add("pwmsite.heartbeat:Heartbeat")
+app.steps["worker"].add("pwmsite.presence:Presence")
 
 
 @signals.setup_logging.connect
@@ -28,32 +28,32 @@ def keep_our_logging(**kwargs: object) -> None:
 @signals.worker_init.connect
 def prepare_to_stop(**kwargs: object) -> None:
     """Before the pool is forked, make what tells its processes that the worker stops."""
-    from modalities import work
+    from modalities.jobs import worker
 
-    work.stopping = multiprocessing.get_context("fork").Event()
+    worker.stopping = multiprocessing.get_context("fork").Event()
 
 
 @signals.worker_shutting_down.connect
 def give_jobs_back(**kwargs: object) -> None:
     """Let running jobs go back to their queue at once; a long one would hold up the shutdown."""
-    from modalities import work
+    from modalities.jobs import worker
 
-    if work.stopping is not None:
-        work.stopping.set()
+    if worker.stopping is not None:
+        worker.stopping.set()
 
 
 @signals.worker_process_init.connect
 def start_sweeper(**kwargs: object) -> None:
     """Sweep in every process of the pool: none of them is needed, any of them is enough."""
-    from modalities.sweeper import Sweeper
+    from modalities.jobs.sweeper import Sweeper
 
     Sweeper().start()
 
 
 @signals.task_prerun.connect
 def name_message_in_logs(task: Task, args: Sequence[object], **kwargs: object) -> None:
-    """Put the task and the job that rang on every line; the job that is done adds its own name."""
+    """Put the task and the job of its message on every line; the job that runs adds its own id."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(task=task.name)
     if args:
-        structlog.contextvars.bind_contextvars(rang=str(args[0]))
+        structlog.contextvars.bind_contextvars(notified_for=str(args[0]))

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from gallery import thumbnails
-from leaderboards import boards, panels
+from leaderboards import boards, boards_page
 from leaderboards.models import Method
 from modalities.models import Modality, ModalityQuerySet
 
@@ -29,7 +29,7 @@ def context(q: str, category: str) -> dict[str, Any]:
         "category": category,
         "categories": _categories(matching, q, category),
         "found": _found_text(len(shown), len(everything)),
-        "cards": [_card(m, panels.leader_on(m), pictures.get(m.pk)) for m in shown],
+        "cards": [_card(m, boards_page.leader_on(m), pictures.get(m.pk)) for m in shown],
         "methods": _methods(q) if q else [],
     }
 
@@ -109,7 +109,7 @@ def _found_text(shown: int, everything: int) -> str:
 
 
 def _card(
-    modality: Modality, leader: panels.Leader, pictures: thumbnails.Thumbnails | None
+    modality: Modality, leader: boards_page.Leader, pictures: thumbnails.Thumbnails | None
 ) -> dict[str, Any]:
     pictures = pictures or thumbnails.Thumbnails()
     return {

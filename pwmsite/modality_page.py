@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gallery import gallery_page
-from leaderboards import panels
+from leaderboards import boards_page, programs
 from modalities import diagrams, figures, physics, tier_downloads
 from modalities.models import Modality
 from modalities.physics import Spec
@@ -32,7 +32,7 @@ def context(modality: Modality) -> dict[str, Any]:
     """Gather everything that templates/modalities/page.html prints."""
     spec = modality.spec
     gallery = gallery_page.of_modality(modality)
-    boards = panels.of(modality)
+    boards = boards_page.of(modality)
     files = tier_downloads.of(modality)
     return {
         "nav": "modalities",
@@ -68,7 +68,9 @@ def context(modality: Modality) -> dict[str, Any]:
     }
 
 
-def facts(spec: Spec, boards: panels.Boards, gallery: gallery_page.Gallery) -> list[dict[str, str]]:
+def facts(
+    spec: Spec, boards: boards_page.BoardsPage, gallery: gallery_page.Gallery
+) -> list[dict[str, str]]:
     """Return the five facts under the strip; what is not known yet says so."""
     leader, hidden = boards.leader, boards.hidden_leader
     means = {mean.scenario: mean.score.psnr for mean in gallery.means}
@@ -93,11 +95,11 @@ def facts(spec: Spec, boards: panels.Boards, gallery: gallery_page.Gallery) -> l
 
 
 def _tier(
-    card: dict[str, str], boards: panels.Boards, file: tier_downloads.Download
+    card: dict[str, str], boards: boards_page.BoardsPage, file: tier_downloads.Download
 ) -> dict[str, Any]:
     tier = card["name"]
     extra = {"key": tier, "dot": DOT[tier], "boards": boards.tiers[tier], "download": file}
-    return card | extra
+    return card | extra | {"not_yet": programs.NOT_YET if tier == "hidden" else ""}
 
 
 def _range_rows(spec: Spec) -> list[dict[str, Any]]:

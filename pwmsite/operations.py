@@ -23,8 +23,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from modalities.jobs import Job, State
-from modalities.sweeper import kinds
+from modalities.jobs import Job, State, kinds
 from pwmsite.health import CHECKS, outcome
 from pwmsite.models import Worker
 
@@ -33,7 +32,8 @@ LATELY = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Queue:
-    """The jobs of one kind: how many wait and since when, how many run, how the others ended."""
+    """The jobs of one kind in one queue: how many wait and since when, how many run, how the others
+    ended."""
 
     kind: str
     name: str
@@ -73,20 +73,27 @@ class Disk:
         return round(100 * (1 - self.free / self.total)) if self.total and self.free else None
 
 
-def queue_of(kind: type[Job]) -> Queue:
-    rows = kind._default_manager.all()
-    counts = dict(rows.order_by().values_list("state").annotate(Count("pk")))
-    oldest = rows.filter(state=State.QUEUED).aggregate(Min("queued_at"))["queued_at__min"]
-    return Queue(
-        kind=str(kind._meta.verbose_name),
-        name=kind.queue,
-        waiting=counts.get(State.QUEUED, 0),
-        oldest=oldest,
-        running=counts.get(State.RUNNING, 0),
-        succeeded=counts.get(State.SUCCEEDED, 0),
-        failed=counts.get(State.FAILED, 0),
-        cancelled=counts.get(State.CANCELLED, 0),
-    )
+def queues_of(kind: type[Job]) -> list[Queue]:
+    """List the queues in which jobs of ``kind`` have ever waited, and its default one."""
+    rows = kind._default_manager.order_by()
+    counts = {
+        (name, state): count
+        for name, state, count in rows.values_list("queue", "state").annotate(Count("pk"))
+    }
+    oldest = dict(rows.queued().values_list("queue").annotate(Min("queued_at")))
+    return [
+        Queue(
+            kind=str(kind._meta.verbose_name),
+            name=name,
+            waiting=counts.get((name, State.QUEUED), 0),
+            oldest=oldest.get(name),
+            running=counts.get((name, State.RUNNING), 0),
+            succeeded=counts.get((name, State.SUCCEEDED), 0),
+            failed=counts.get((name, State.FAILED), 0),
+            cancelled=counts.get((name, State.CANCELLED), 0),
+        )
+        for name in sorted({kind.default_queue} | {name for name, _ in counts})
+    ]
 
 
 def failures() -> list[Failure]:
@@ -123,7 +130,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show the operators what waits, who works, what failed and what is left of the disk."""
     context = {
         "checks": [(name, outcome(name, check)) for name, check in CHECKS.items()],
-        "queues": [queue_of(kind) for kind in kinds()],
+        "queues": [queue for kind in kinds() for queue in queues_of(kind)],
         "workers": Worker.objects.all(),
         "failures": failures(),
         "disks": disks(),
@@ -146,13 +153,15 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def lines() -> Iterator[str]:
     """Write the facts in Prometheus' text format."""
     yield "# TYPE pwm_jobs gauge"
-    queues = [queue_of(kind) for kind in kinds()]
+    queues = [queue for kind in kinds() for queue in queues_of(kind)]
     for queue in queues:
+        labels = f'kind="{queue.kind}",queue="{queue.name}"'
         for state in ("waiting", "running", "succeeded", "failed", "cancelled"):
-            yield f'pwm_jobs{{kind="{queue.kind}",state="{state}"}} {getattr(queue, state)}'
+            yield f'pwm_jobs{{{labels},state="{state}"}} {getattr(queue, state)}'
     yield "# TYPE pwm_oldest_waiting_seconds gauge"
     for queue in queues:
-        yield f'pwm_oldest_waiting_seconds{{kind="{queue.kind}"}} {queue.oldest_seconds:.1f}'
+        labels = f'kind="{queue.kind}",queue="{queue.name}"'
+        yield f"pwm_oldest_waiting_seconds{{{labels}}} {queue.oldest_seconds:.1f}"
     yield "# TYPE pwm_failures_lately gauge"
     for failure in failures():
         labels = f'kind="{failure.kind}",code="{failure.code}"'

@@ -22,6 +22,6 @@ loglevel = os.environ.get("PWM_LOG_LEVEL", "warning").lower()
 
 def post_worker_init(worker: Any) -> None:
     """Sweep here too: the jobs of the last worker that died go back while there is none."""
-    from modalities.sweeper import Sweeper
+    from modalities.jobs.sweeper import Sweeper
 
     Sweeper().start()

@@ -210,7 +210,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ---------------------------------------------------------------- work in the background
-# The database row owns a job and the broker only notifies (modalities.jobs), so results are not
+# The database row owns a job and the broker only notifies (modalities/jobs), so results are not
 # kept here, and a message may be lost or come twice.
 _broker = environment.broker(env("PWM_BROKER_URL", default="filesystem://"), VAR_DIR / "broker")
 CELERY_BROKER_URL = _broker["url"]

@@ -4,16 +4,16 @@ from celery import shared_task
 from django.core.files.storage import storages
 from django.core.management import call_command
 
-from gallery import orphans
+from modalities.jobs.files import delete_orphans
 from modalities.storage import WholeFileStorage
 
 
 @shared_task
 def keep_house() -> None:
-    """Remove ended sessions and files that nobody finished writing."""
+    """Remove sessions that have ended and files that nobody finished or keeps."""
     call_command("clearsessions")
     remove_unfinished()
-    orphans.sweep()
+    delete_orphans()
 
 
 def remove_unfinished() -> int:

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from leaderboards import programs
 from modalities import prose
 from modalities.models import Modality
 
@@ -67,7 +68,8 @@ def about(request: HttpRequest) -> HttpResponse:
 @lru_cache(maxsize=1)
 def about_parts() -> list[dict[str, str]]:
     """Render ``about.md`` once, split at its headings."""
-    parts = prose.split(ABOUT.read_text(encoding="utf-8"), ABOUT.name)
+    text = ABOUT.read_text(encoding="utf-8").replace("[[programs]]", programs.NOT_YET)
+    parts = prose.split(text, ABOUT.name)
     return [part | {"html": markup.fit(part["html"], part["title"])} for part in parts]
 
 

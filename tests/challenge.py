@@ -13,9 +13,8 @@ from django.core.management import call_command
 
 from leaderboards import tasks
 from leaderboards.catalogue import sync_everything
-from leaderboards.models import Method
-from leaderboards.submission import Submission
-from leaderboards.views import STARTERS
+from leaderboards.models import Attempt, Method
+from leaderboards.views.methods import STARTERS
 from modalities.models import Modality
 
 from .factories import make_method, make_modality
@@ -76,5 +75,5 @@ def own_method(user: Any, modality: Modality, **fields: Any) -> Method:
 
 def score_all() -> None:
     """Do what the worker does."""
-    for submission in Submission.objects.queued():
-        tasks.score_submission(str(submission.pk))
+    for attempt in Attempt.objects.queued():
+        tasks.attempt(str(attempt.pk), attempt.queue)

@@ -8,6 +8,7 @@ the reconstructions as raw little-endian float32, one after the other.
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 CPU_SECONDS = 2
@@ -36,7 +37,7 @@ def main() -> None:
     answer({"specs": specs}, arrays)
 
 
-def answer(header: dict, arrays: list = ()) -> None:
+def answer(header: dict, arrays: Sequence = ()) -> None:
     out = sys.stdout.buffer
     out.write(json.dumps(header).encode() + b"\n")
     for array in arrays:

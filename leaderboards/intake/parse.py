@@ -322,8 +322,8 @@ def _text(owner: h5g.GroupID | h5d.DatasetID, name: bytes) -> str:
         raise Problem(f"expected at most {LARGEST_JSON} bytes of JSON, got {kind.get_size()}.")
     value = np.empty((), dtype=kind.dtype)
     attribute.read(value, mtype=h5t.py_create(kind.dtype))
-    raw = value[()]
-    raw = raw if isinstance(raw, bytes) else str(raw).encode(errors="surrogateescape")
+    text = value[()]
+    raw = text if isinstance(text, bytes) else str(text).encode(errors="surrogateescape")
     if len(raw) > LARGEST_JSON:
         raise Problem(f"expected at most {LARGEST_JSON} bytes of JSON, got {len(raw)}.")
     try:

@@ -11,6 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+# The formulas below as pages print them.
+STANDARD_FORMULA = "0.5 × clip((PSNR − 15) / 30, 0, 1) + 0.5 × SSIM"
+TIER_FORMULA = "0.4 × clip((PSNR − 10) / 40, 0, 1) + 0.4 × SSIM + 0.2 × consistency"
+
 
 def standard_score(psnr: float, ssim: float) -> float:
     """Return ½·clip((PSNR − 15)/30, 0, 1) + ½·SSIM."""

@@ -64,8 +64,9 @@ def enlarge_catalogue(folder: Path) -> None:
 
 def fill() -> None:
     """Make the rows: one of each kind by the models, and the rest after its likeness."""
-    from leaderboards.models import Method
     from leaderboards.submission import Submission
+
+    from leaderboards.models import Method
     from modalities.models import Modality
     from tests.factories import make_entry, make_method, make_user
 
@@ -76,7 +77,12 @@ def fill() -> None:
         tiers = dict.fromkeys(("public", "dev", "hidden"), (0.5, 25.0, 0.8))
         make_entry(stem, method, tiers=tiers)
     done = Submission.objects.create(
-        modality=stem, method=first, tier="public", started_by=make_user(), sha256="0" * 64
+        modality=stem,
+        method=first,
+        tier="public",
+        queue="scoring",
+        started_by=make_user(),
+        sha256="0" * 64,
     )
     old = {
         "id": "gen_random_uuid()",
@@ -100,16 +106,17 @@ def wall(ask: Callable[[], Any], rounds: int = 7) -> float:
 def queues() -> dict[str, float]:
     """Ask what workers, waiting people and operators ask; milliseconds of waiting."""
     from leaderboards.submission import Submission
-    from modalities.forecast import place_in_queue
-    from modalities.sweeper import sweep
-    from pwmsite.operations import queue_of
+
+    from modalities.jobs.forecast import place_in_queue
+    from modalities.jobs.sweeper import sweep
+    from pwmsite.operations import queues_of
 
     last = Submission.objects.queued().in_queue_order().last()
     assert last
     return {
         "place of the last of 1,000 waiting": wall(lambda: place_in_queue(last)),
         "a sweep": wall(sweep),
-        "the operators' counts": wall(lambda: queue_of(Submission)),
+        "the operators' counts": wall(lambda: queues_of(Submission)),
         "claim and release of a job": wall(lambda: last.claim("bench") and last.release()),
     }
 

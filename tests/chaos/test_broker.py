@@ -30,16 +30,15 @@ def served(tmp_path: Path, broker: Server) -> Iterator[Site]:
     with site(tmp_path, PWM_BROKER_URL=broker.url, PWM_LEASE_SECONDS=LEASE) as made:
         made.prepare()
         made.do("from time import monotonic")
-        made.do("from modalities import invariants")
+        made.do("from modalities.jobs import invariants")
         made.do("from pwmsite.health import check_broker, outcome")
         yield made
 
 
 def buy(of: Site, name: str, seconds: float, queue: str = "gallery") -> float:
     """Ask for a nap, under a name; say how long that took."""
-    of.do("Nap.queue = given[0]", queue)
     of.do("begun = monotonic()")
-    of.do(f"{name} = Nap.objects.buy(purse, seconds=given[0])", seconds)
+    of.do(f"{name} = Nap.objects.buy(purse, seconds=given[0], queue=given[1])", seconds, queue)
     return float(of.do("monotonic() - begun"))
 
 
@@ -73,8 +72,8 @@ def test_broker_that_does_not_answer_keeps_nobody_waiting(served: Site, broker: 
     finally:
         thaw.cancel()
         broker.process.send_signal(signal.SIGCONT)
-    served.do("nap.ring()")
-    assert look(served, "nap", "rings") == [1]
+    served.do("nap.notify()")
+    assert look(served, "nap", "notifications") == [1]
 
 
 @pytest.mark.parametrize("broker", [RabbitMQ], indirect=True)
@@ -82,7 +81,6 @@ def test_jobs_of_every_queue_outlive_rabbitmq_and_worker_and_are_done_once(
     served: Site, broker: Server
 ):
     remaining = served.worker(1, "--queues", "gallery")
-    # The sweeper rings in the gallery's queue, so these two come by their own message or never.
     killed = served.worker(1, "--queues", "scoring,hidden")
     wait(lambda: served.log.read_text().count("ready.") == 2)
     buy(served, "hidden", 2.0, queue="hidden")
@@ -94,6 +92,7 @@ def test_jobs_of_every_queue_outlive_rabbitmq_and_worker_and_are_done_once(
     wait(lambda: all(look(served, name, "percent") > [0] for name in two))
     killed.kill()
     broker.restart()
+    served.worker(1, "--queues", "scoring,hidden")
     wait(lambda: served.do("Nap.objects.succeeded().count()") == 3)
     assert [look(served, name, "token") for name in ("hidden", *two)] == [[1], [1], [2]]
     assert served.do("invariants.problems()") == []

@@ -40,7 +40,7 @@ def test_run_whose_worker_was_killed_is_taken_up_and_succeeds_once(tmp_path: Pat
         assert embedded.do("Run.objects.get().results.count()") == 16
         assert "All invariants hold" in embedded.manage("check_invariants")
         # Files of the first attempt may be left behind; the sweep of orphans leaves the others.
-        embedded.do("from gallery import orphans")
-        embedded.do("orphans.sweep()")
+        embedded.do("from modalities.jobs.files import delete_orphans")
+        embedded.do("delete_orphans()")
         kept = {path.parent.name for path in (tmp_path / "media" / "runs").rglob("*.webp")}
         assert kept == {"2"}

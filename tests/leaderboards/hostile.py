@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from h5py import h5p, h5s, h5t
 
-from leaderboards.intake import Expectation
+from leaderboards.intake.expectation import Expectation
 
 SHAPE = (64, 48)
 EXPECTED = Expectation(("sample_00", "sample_01"), SHAPE, {"tilt": (-1.0, 2.0), "gain": (0.5, 1.5)})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from leaderboards.submission import Variant
 
 from leaderboards import evaluate
 from leaderboards.models import Calibration
-from leaderboards.submission import Variant
 from modalities import datasets, physics
 from tests.challenge import open_challenge
 

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 
-from leaderboards.credits import CreditAccount, CreditChange, NotEnoughCredits
+from leaderboards.models import CreditAccount, CreditChange, NotEnoughCredits
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db

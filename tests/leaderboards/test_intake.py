@@ -11,8 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from leaderboards.intake import Refused, read_submission
-from leaderboards.intake.reader import CHILD
+from leaderboards.intake.reader import CHILD, Refused, read_submission
 from tests.leaderboards import hostile
 from tests.leaderboards.hostile import ACCEPTED, EXPECTED, REFUSED, SHAPE, write
 

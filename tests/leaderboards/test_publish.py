@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from leaderboards.catalogue import enlist
-from leaderboards.models import Entry, Method, Publication, TierScore, Trust
-from leaderboards.publish import PUBLISHED, publish
+from leaderboards.catalogue import FAMILIES, enlist
+from leaderboards.models import Checkpoint, Entry, Family, Kind, Method, TierScore, Trust
+from leaderboards.published_files import PUBLISHED, facts_of, publish
+from modalities import physics
 from modalities.models import Modality
 from modalities.physics.tables import CatalogueError
-from tests.factories import make_entry, make_method, make_modality, make_user
+from tests.factories import make_attempt, make_entry, make_method, make_modality, make_user
 
 pytestmark = pytest.mark.django_db
 KEY = "electron_tomography"
@@ -33,7 +34,7 @@ def replace(path: Path, old: str, new: str) -> None:
 
 
 def everything() -> list[list[dict[str, object]]]:
-    kinds = (Modality, Publication, Method, Entry, TierScore)
+    kinds = (Modality, Method, Entry, TierScore)
     return [list(kind.objects.order_by("pk").values()) for kind in kinds]
 
 
@@ -45,6 +46,13 @@ def test_rows_say_what_the_source_printed(folder: Path) -> None:
     assert entry.source_label == "Certified"
     assert entry.tier_scores.count() == 3
     assert TierScore.objects.get(entry__board="standard", entry__method__slug="diffet").psnr == 39.1
+
+
+def test_page_says_what_the_file_says_of_its_source() -> None:
+    facts = facts_of(KEY)
+    assert facts.dataset == "PWM Benchmark (9 algorithms)"
+    assert "reproduced" in facts.html
+    assert facts_of("sonar").html == ""
 
 
 def test_both_boards_have_all_their_rows(folder: Path) -> None:
@@ -70,7 +78,7 @@ def test_changed_result_bumps_the_version_of_its_page(folder: Path) -> None:
 
 def test_measured_entry_is_left_alone(folder: Path) -> None:
     publish(folder)
-    mine = make_entry(Modality.objects.get(), Method.objects.get(slug="sirt-et"), score=0.5)
+    mine = make_entry(Modality.objects.get(), Method.objects.get(slug="sirt-et"))
     assert publish(folder) == []
     assert Entry.objects.measured().get() == mine
 
@@ -131,10 +139,30 @@ def test_methods_of_the_physics_get_a_row_each(folder: Path) -> None:
     assert enlist() == []
 
 
+def test_every_kind_of_the_physics_has_its_word_on_the_boards() -> None:
+    methods = [method for key in physics.keys() for method in physics.METHODS[key].values()]  # noqa: SIM118
+    assert {method.family for method in methods} <= set(FAMILIES)
+
+
+def test_kind_that_the_boards_do_not_know_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(FAMILIES, "iterative")
+    with pytest.raises(CatalogueError, match=r"family: expected one of .* got 'iterative'"):
+        enlist()
+
+
+def test_noise2void_learns_by_itself_and_needs_no_checkpoint() -> None:
+    make_modality("stem")
+    enlist()
+    ours = Method.objects.get(physics_name="noise2void")
+    assert (ours.family, ours.checkpoint) == (Family.SELF_SUPERVISED, Checkpoint.NOT_NEEDED)
+
+
 def test_published_method_that_runs_here_takes_the_results_over(folder: Path) -> None:
     enlist()
     ours = Method.objects.get(physics_name="sirt")
-    entry = make_entry(Modality.objects.get(), ours, score=0.5)
+    entry = make_attempt(Modality.objects.get(), ours, kind=Kind.BASELINE).entry
     publish(folder)
     entry.refresh_from_db()
     assert Method.objects.get(physics_name="sirt").slug == "sirt-et"

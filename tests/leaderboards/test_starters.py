@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import default_storage
 
-from leaderboards.intake import Expectation, read_submission
-from leaderboards.score import score_tier
+from leaderboards.expected import expectation
+from leaderboards.intake.reader import read_submission
+from leaderboards.scoring.score import score_tier
 from modalities import datasets, physics
 
 STARTERS = Path(__file__).parents[2] / "leaderboards" / "starters"
@@ -47,9 +48,8 @@ def test_starter_writes_a_file_that_is_accepted_and_scores(key: str, challenge: 
         cwd=challenge.parent,
         env={"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"},
     )
-    expected = Expectation(datasets.sample_names(spec), spec.shape, datasets.ranges(spec, "public"))
     with submission.open("rb") as upload:
-        reading = read_submission(upload, expected)
+        reading = read_submission(upload, expectation(spec, "public"))
     result = score_tier(spec, "public", reading.x_hat, reading.corrected_spec)
     psnr, ssim = REACHED[key]
     assert result.psnr > psnr

@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
+from leaderboards.submission import Evaluation, Quota, Submission
 from skimage.metrics import structural_similarity
 
 from leaderboards import bundle, evaluate, receive, tasks
 from leaderboards.catalogue import sync_everything
 from leaderboards.models import Board, Calibration, Entry, Origin, Trust
-from leaderboards.submission import Evaluation, Quota, Submission
 from modalities import datasets, physics
-from modalities.jobs import State
+from modalities.jobs import State, worker
 from modalities.models import Modality
-from modalities.work import do
 from tests.factories import make_method, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,7 +74,7 @@ def submit(modality, method, user, content: bytes, tier: str = "public") -> Subm
 
 
 def score(submission: Submission) -> Submission:
-    tasks.score_submission(str(submission.pk))
+    tasks.score_submission(str(submission.pk), submission.queue)
     submission.refresh_from_db()
     return submission
 
@@ -160,8 +159,8 @@ def test_the_daily_quota_of_the_dev_tier_holds(stem, settings):
 def test_a_message_that_comes_twice_scores_once(stem, tmp_path):
     content = submission_file(tmp_path / "s.h5", *wiener(stem, "public"))
     made = submit(stem, make_method(stem), make_user(), content)
-    tasks.score_submission(str(made.pk))
-    tasks.score_submission(str(made.pk))
+    tasks.score_submission(str(made.pk), made.queue)
+    tasks.score_submission(str(made.pk), made.queue)
     made.refresh_from_db()
     assert made.attempts == 1
     assert [e.event for e in made.events.all()].count("succeeded") == 1
@@ -179,7 +178,7 @@ def test_submitting_the_public_truth_does_not_help_on_dev(stem, tmp_path):
 
 def run(evaluation: Evaluation) -> Evaluation:
     evaluation.claim("test")
-    do(evaluation, evaluate.compute)
+    worker.run(evaluation, evaluate.compute)
     evaluation.refresh_from_db()
     assert evaluation.state == State.SUCCEEDED, evaluation.error_message
     return evaluation
@@ -207,7 +206,7 @@ def test_an_evaluation_of_other_code_says_so_and_writes_nothing(stem):
     queued = evaluate.queue_missing(stem)[0]
     Evaluation.objects.filter(pk=queued.pk).update(inputs="0" * 64)
     queued.claim("test")
-    do(queued, evaluate.compute)
+    worker.run(queued, evaluate.compute)
     queued.refresh_from_db()
     assert (queued.state, queued.error_code) == (State.FAILED, "outdated")
     assert not Entry.objects.measured().exists()

@@ -11,7 +11,7 @@ from django.test import Client
 from skimage.metrics import structural_similarity
 
 from leaderboards import upload
-from leaderboards.submission import Submission
+from leaderboards.models import Attempt
 from modalities import physics
 from pwmsite.models import ApiToken
 from tests import challenge
@@ -97,7 +97,7 @@ def test_what_is_wrong_comes_by_field(program, method):
     answer = program.post(PLACE, {"tier": "hidden", "method": method.slug})
     assert answer.status_code == 400
     assert set(answer.json()) == {"modality", "tier", "file"}
-    assert "does not run programs" in answer.json()["tier"][0]
+    assert "nobody can enter the hidden tier" in answer.json()["tier"][0]
 
 
 def test_a_file_sent_where_text_is_expected_is_no_file(program, method):
@@ -126,7 +126,7 @@ def test_too_large_a_file_answers_413(program, method):
     kind = "multipart/form-data; boundary=x"
     answer = program.generic("POST", PLACE, b"", content_type=kind, CONTENT_LENGTH=length)
     assert answer.status_code == 413
-    assert not Submission.objects.exists()
+    assert not Attempt.objects.exists()
 
 
 def test_without_a_token_nothing_is_taken(method):

@@ -10,8 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from leaderboards import upload
-from leaderboards.models import Entry
-from leaderboards.submission import Submission, private_storage
+from leaderboards.models import Attempt, Entry, private_storage
 from modalities.jobs import State
 from tests import challenge
 from tests.factories import make_method, make_modality, make_user
@@ -62,7 +61,7 @@ def test_what_the_starter_writes_is_scored_and_shown_scene_by_scene(client, meth
     answer = send(client, method, starter_file(client, folder))
     assert "Waiting for a worker" in client.get(answer["Location"]).content.decode()
     challenge.score_all()
-    made = Submission.objects.get()
+    made = Attempt.objects.get()
     assert made.state == State.SUCCEEDED, made.problems
     page = client.get(answer["Location"]).content.decode()
     assert f"{made.result['score']:.3f}" in page
@@ -78,7 +77,7 @@ def test_what_the_starter_writes_is_scored_and_shown_scene_by_scene(client, meth
 def test_on_dev_only_means_and_coarse_spec_errors_are_shown(client, method, folder):
     answer = send(client, method, starter_file(client, folder, "dev"), "dev")
     challenge.score_all()
-    made = Submission.objects.get()
+    made = Attempt.objects.get()
     page = client.get(answer["Location"]).content.decode()
     assert f"{made.result['psnr']:.2f} dB" in page
     assert "Scene by scene" not in page
@@ -97,7 +96,7 @@ def test_all_problems_of_a_refused_file_are_listed(client, method, tmp_path):
     answer = send(client, method, (tmp_path / "bad.h5").read_bytes())
     challenge.score_all()
     page = client.get(answer["Location"]).content.decode()
-    problems = Submission.objects.get().problems
+    problems = Attempt.objects.get().problems
     assert len(problems) == 5
     assert all(problem in page for problem in problems)
     assert "nothing counts against your quota" in page
@@ -117,7 +116,7 @@ def test_every_missing_field_is_named_at_once(client, method):
     [
         ({"modality": "ct"}, "modality", "no such modality"),
         ({"tier": "secret"}, "tier", "public and the dev tier"),
-        ({"tier": "hidden"}, "tier", "does not run programs"),
+        ({"tier": "hidden"}, "tier", "nobody can enter the hidden tier"),
         ({"method": "unknown"}, "method", "no such method"),
         ({"code_url": "http://example.org"}, "code_url", "https://"),
         ({"code_url": "javascript:alert(1)"}, "code_url", "https://"),
@@ -128,7 +127,7 @@ def test_a_wrong_field_is_named(client, method, changes, field, told):
     answer = client.post(NEW, challenge.form_data(method, b"content") | changes)
     assert answer.status_code == 400
     assert told in " ".join(answer.context["form"].errors[field])
-    assert not Submission.objects.exists()
+    assert not Attempt.objects.exists()
 
 
 def test_results_are_entered_under_ones_own_methods_only(client, ada, stem):
@@ -229,7 +228,7 @@ def test_without_the_forms_token_nothing_is_taken(method, ada):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(ada)
     assert send(strict, method, b"content").status_code == 403
-    assert not Submission.objects.exists()
+    assert not Attempt.objects.exists()
     page = strict.get(NEW).content.decode()
     token = page.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
     assert send(strict, method, b"content", csrfmiddlewaretoken=token).status_code == 302
@@ -247,7 +246,7 @@ def test_who_has_no_method_is_led_to_register_one(client, ada, stem):
 
 
 def test_one_person_cannot_fill_the_queue(client, method, monkeypatch):
-    monkeypatch.setattr("leaderboards.submission.MOST_LIVE", 2)
+    monkeypatch.setattr("leaderboards.models.attempt.MOST_LIVE", 2)
     for content in (b"1", b"2"):
         assert send(client, method, content).status_code == 302
     assert send(client, method, b"3").status_code == 429

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from leaderboards.views import STARTERS
+from leaderboards.views.methods import STARTERS
 from tests import servers, sites
 
 COUNT = 30
@@ -102,11 +102,11 @@ def test_thirty_at_once_are_scored_exactly_once_each_while_pages_come(site, addr
         pages = list(pool.map(lambda _: get(f"{address}/modalities/stem/"), range(12)))
     assert all(b"Leaderboards" in page for page in pages)
     assert len({row["id"] for row in sent}) == COUNT
-    site.do("from leaderboards.submission import Submission, SubmissionEvent")
-    sites.wait(lambda: not site.do("Submission.objects.live().count()"), 150)
-    states = site.do('list(Submission.objects.values_list("state", "attempts"))')
+    site.do("from leaderboards.models import Attempt, AttemptEvent")
+    sites.wait(lambda: not site.do("Attempt.objects.live().count()"), 150)
+    states = site.do('list(Attempt.objects.values_list("state", "attempts"))')
     assert states == [["succeeded", 1]] * COUNT
-    ended = site.do('SubmissionEvent.objects.filter(event="succeeded").count()')
+    ended = site.do('AttemptEvent.objects.filter(event="succeeded").count()')
     assert ended == COUNT
     found = json.loads(get(f"{address}/api/v1/submissions/", token))
     assert len({row["result"]["score"] for row in found["results"]}) == COUNT

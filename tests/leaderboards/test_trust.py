@@ -2,124 +2,95 @@
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
-from leaderboards.models import Checkpoint, Entry, Origin, Trust
-from tests.factories import make_entry, make_method, make_modality, make_user
+from leaderboards.models import Attempt, Decision, Entry, Kind, Origin, Trust, Word
+from tests.factories import make_attempt, make_entry, make_method, make_modality, make_user
 
 pytestmark = pytest.mark.django_db
 
-HASHES = {
-    "inputs_sha256": "a" * 64,
-    "program_sha256": "b" * 64,
-    "outputs_sha256": "c" * 64,
-    "environment_sha256": "d" * 64,
-}
 
-
-def update(entry: Entry, **fields: object) -> None:
+def update(row: Attempt | Entry, **fields: object) -> None:
     with transaction.atomic():
-        Entry.objects.filter(pk=entry.pk).update(**fields)
+        type(row).objects.filter(pk=row.pk).update(**fields)
 
 
-def certificate(**fields: object) -> dict[str, object]:
-    """All that a certified entry with score 0.5 needs, but for what ``fields`` say otherwise."""
-    full = HASHES | {
-        "trust": Trust.CERTIFIED,
-        "certified_by": make_user(),
-        "certified_at": timezone.now(),
-        "certified_reason": "Ran it again.",
-        "second_score": 0.5004,
-    }
-    return full | fields
+def decide(entry: Entry, word: Word) -> Decision:
+    return Decision.objects.create(entry=entry, word=word, by=make_user(), reason="Because.")
 
 
 @pytest.mark.parametrize("trust", [Trust.SCORED, Trust.RERUN, Trust.CERTIFIED])
 def test_reported_entry_cannot_climb(trust: str) -> None:
-    entry = make_entry(origin=Origin.REPORTED, score=0.5)
-    with pytest.raises(IntegrityError):
-        update(entry, **certificate(trust=trust))
+    entry = make_entry(origin=Origin.REPORTED)
+    decision = decide(entry, Word.CERTIFIED)
+    with pytest.raises(IntegrityError, match="entry_reported_stays_reported"):
+        update(entry, trust=trust, decision=decision)
 
 
 def test_measured_entry_cannot_be_called_reported() -> None:
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match="entry_reported_stays_reported"):
         update(make_entry(), trust=Trust.REPORTED)
 
 
 def test_reported_entry_needs_a_source() -> None:
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(IntegrityError, match="names_source"), transaction.atomic():
         make_entry(origin=Origin.REPORTED, source="")
 
 
-def test_entry_without_program_goes_no_further_than_scored() -> None:
-    with pytest.raises(IntegrityError):
-        update(make_entry(), trust=Trust.RERUN)
+def test_measured_entry_has_no_source() -> None:
+    with pytest.raises(IntegrityError, match="names_source"), transaction.atomic():
+        make_entry(source="Somebody 2024")
 
 
-def test_entry_without_checkpoint_goes_no_further_than_scored() -> None:
-    entry = make_entry(checkpoint=Checkpoint.UNAVAILABLE)
-    with pytest.raises(IntegrityError):
-        update(entry, trust=Trust.RERUN, program_sha256="b" * 64)
-
-
-def test_entry_with_program_and_checkpoint_can_be_rerun() -> None:
+@pytest.mark.parametrize("change", [{"trust": Trust.CERTIFIED}, {"is_listed": False}])
+def test_entry_is_certified_or_taken_off_by_a_decision_alone(change: dict[str, object]) -> None:
     entry = make_entry()
-    update(entry, trust=Trust.RERUN, program_sha256="b" * 64)
-    entry.refresh_from_db()
-    assert entry.trust == Trust.RERUN
+    with pytest.raises(IntegrityError, match="entry_decided"):
+        update(entry, **change)
+    update(entry, decision=decide(entry, Word.APPROVED), **change)
 
 
-def test_complete_certificate_is_accepted() -> None:
-    entry = make_entry(score=0.5)
-    update(entry, **certificate())
-    entry.refresh_from_db()
-    assert entry.is_certified
+def test_entry_that_is_off_its_board_is_not_certified() -> None:
+    entry = make_entry()
+    decision = decide(entry, Word.DISQUALIFIED)
+    with pytest.raises(IntegrityError, match="entry_certified_is_listed"):
+        update(entry, decision=decision, trust=Trust.CERTIFIED, is_listed=False)
 
 
 @pytest.mark.parametrize(
-    "missing",
-    [
-        {"certified_by": None},
-        {"certified_at": None},
-        {"certified_reason": ""},
-        {"inputs_sha256": ""},
-        {"program_sha256": ""},
-        {"outputs_sha256": ""},
-        {"environment_sha256": ""},
-        {"second_score": None},
-        {"second_score": 0.502},
-    ],
-    ids=lambda missing: "-".join(f"{k}={v}" for k, v in missing.items()),
+    "missing", ["inputs_sha256", "outputs_sha256", "environment_sha256", "metrics_version", "entry"]
 )
-def test_certificate_that_lacks_a_part_is_refused(missing: dict[str, object]) -> None:
-    entry = make_entry(score=0.5)
-    with pytest.raises(IntegrityError):
-        update(entry, **certificate(**missing))
+def test_score_without_its_evidence_is_refused(missing: str) -> None:
+    entry = make_attempt().entry
+    sent = make_attempt(entry.modality, entry.method, sha256="5" * 64)
+    values = {
+        field.attname: getattr(sent, field.attname) for field in Attempt._meta.concrete_fields
+    }
+    attname = Attempt._meta.get_field(missing).attname
+    values |= {"sha256": "6" * 64, "inputs": "6" * 64, attname: None if missing == "entry" else ""}
+    del values["id"]
+    with pytest.raises(IntegrityError, match="attempt_score_has_evidence"), transaction.atomic():
+        Attempt.objects.create(**values)
 
 
-def test_entry_without_score_cannot_be_certified() -> None:
-    with pytest.raises(IntegrityError):
-        update(make_entry(), **certificate())
+@pytest.mark.parametrize("kind", [Kind.BASELINE, Kind.PROGRAM])
+def test_run_by_the_server_names_its_program(kind: str) -> None:
+    with pytest.raises(IntegrityError, match="attempt_run_has_program"), transaction.atomic():
+        make_attempt(tier="public", kind=kind, program_sha256="")
 
 
-def test_certified_entry_cannot_be_disqualified_and_stay_certified() -> None:
-    entry = make_entry(score=0.5)
-    update(entry, **certificate())
-    with pytest.raises(IntegrityError):
-        update(
-            entry,
-            disqualified_by=make_user(),
-            disqualified_at=timezone.now(),
-            disqualified_reason="It knew the truth.",
-        )
+@pytest.mark.parametrize("tier", ["standard", "hidden"])
+def test_files_are_taken_for_the_public_and_the_dev_tier_alone(tier: str) -> None:
+    with pytest.raises(IntegrityError, match="attempt_tier_takes_uploads"), transaction.atomic():
+        make_attempt(tier=tier, kind=Kind.FILE)
 
 
-def test_disqualification_needs_a_reason() -> None:
-    with pytest.raises(IntegrityError):
-        update(make_entry(), disqualified_by=make_user(), disqualified_at=timezone.now())
+def test_second_run_names_the_first_and_no_other_attempt_does() -> None:
+    first = make_attempt()
+    with pytest.raises(IntegrityError, match="attempt_rerun_repeats"), transaction.atomic():
+        make_attempt(first.modality, first.method, kind=Kind.FILE, repeats=first)
 
 
-def test_method_has_one_entry_of_a_name_on_a_board() -> None:
+def test_method_has_one_entry_of_a_variant_on_a_board() -> None:
     entry = make_entry()
     with pytest.raises(IntegrityError), transaction.atomic():
         make_entry(entry.modality, entry.method)
@@ -127,7 +98,7 @@ def test_method_has_one_entry_of_a_name_on_a_board() -> None:
 
 @pytest.mark.parametrize("field", ["paper_url", "code_url"])
 def test_method_link_that_is_not_https_is_refused(field: str) -> None:
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(IntegrityError, match="method_links_https"), transaction.atomic():
         make_method(make_modality(), **{field: "http://example.org/"})
 
 

@@ -7,11 +7,11 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
+from leaderboards.credits import CreditAccount, CreditChange
+from leaderboards.submission import Evaluation, EvaluationEvent, Submission, SubmissionEvent
 
 from gallery.models import RunEvent
-from leaderboards.credits import CreditAccount, CreditChange
 from leaderboards.models import Entry, Method, TierScore
-from leaderboards.submission import Evaluation, EvaluationEvent, Submission, SubmissionEvent
 from modalities.append_only import AppendOnly
 from modalities.jobs import JobEvent
 from tests.factories import make_entry, make_method, make_modality, make_user

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from gallery.models import Run, RunEvent
-from modalities import invariants
-from modalities.forecast import forecast
-from modalities.job_rules import LEASE, RING_AT_ONCE
-from modalities.jobs import LeaseLost, State
-from modalities.sweeper import sweep
+from modalities.jobs import LeaseLost, State, invariants
+from modalities.jobs.forecast import forecast
+from modalities.jobs.rules import HEAD_OF_QUEUE, LEASE
+from modalities.jobs.sweeper import sweep
 from tests.gallery.rows import make_results, make_run
 
 pytestmark = pytest.mark.django_db
@@ -180,18 +181,18 @@ def test_success_cannot_be_restarted():
 
 def test_message_that_was_lost_is_sent_again():
     run = make_run()
-    Run.objects.filter(pk=run.pk).update(message_sent_at=Now() - LEASE, rings=1)
-    assert sweep()["rung"] == 1
-    assert sweep()["rung"] == 0
+    Run.objects.filter(pk=run.pk).update(message_sent_at=Now() - LEASE, notifications=1)
+    assert sweep()["notified"] == 1
+    assert sweep()["notified"] == 0
 
 
-def test_only_the_head_of_a_long_queue_is_rung():
+def test_only_the_head_of_a_long_queue_is_notified():
     first = make_run()
-    for _ in range(RING_AT_ONCE + 5):
+    for _ in range(HEAD_OF_QUEUE + 5):
         make_run()
     Run.objects.exclude(pk=first.pk).update(queued_at=F("queued_at") + timedelta(seconds=1))
-    assert Run.objects.unheard().count() == RING_AT_ONCE
-    assert first in Run.objects.unheard()
+    assert Run.objects.overdue().count() == HEAD_OF_QUEUE
+    assert first in Run.objects.overdue()
 
 
 def test_place_in_the_queue_counts_those_before():
@@ -214,6 +215,7 @@ def test_expected_finish_follows_from_past_durations():
     "row",
     [
         {"state": "stuck"},
+        {"queue": ""},
         {"state": State.RUNNING},
         {"state": State.SUCCEEDED, "finished_at": Now()},
         {"state": State.SUCCEEDED, "percent": 100},
@@ -260,3 +262,60 @@ def test_invariants_name_a_success_without_results():
     run = claimed()
     run.succeed(lambda: None)
     assert any("has 0 results instead of 12" in p for p in invariants.problems())
+
+
+@contextmanager
+def just_before_update(number: int, act: Callable[[], object]) -> Iterator[None]:
+    """Let ``act`` happen in another process, right before the UPDATE with that number."""
+    updates = 0
+
+    def watch(execute, sql, *args):
+        nonlocal updates
+        updates += sql.startswith("UPDATE")
+        if updates == number and sql.startswith("UPDATE"):
+            act()
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(watch):
+        yield
+    assert updates >= number
+
+
+def test_cancel_that_meets_a_claim_reaches_the_worker():
+    run = make_run()
+    with just_before_update(1, lambda: again(run).claim("worker-1")):
+        assert run.cancel("somebody")
+    assert events(run) == ["queued", "claimed", "cancel asked"]
+    assert again(run).is_cancel_requested()
+
+
+def test_cancel_that_meets_a_change_of_workers_reaches_the_second():
+    run = claimed()
+
+    def change() -> None:
+        again(run).release()
+        again(run).claim("worker-2")
+
+    with just_before_update(2, change):
+        assert again(run).cancel("somebody")
+    assert (again(run).worker, again(run).is_cancel_requested()) == ("worker-2", True)
+
+
+def test_cancel_that_meets_a_release_cancels_the_waiting_job():
+    run = claimed()
+    with just_before_update(2, lambda: again(run).release()):
+        assert again(run).cancel("somebody")
+    assert again(run).state == State.CANCELLED
+
+
+def test_cancel_that_meets_the_end_says_that_the_job_has_ended():
+    run = claimed()
+    with just_before_update(1, lambda: again(run).fail("error", "It broke.")):
+        assert not again(run).cancel("somebody")
+    assert events(run)[-1] == "failed"
+
+
+def test_second_cancel_of_a_running_job_is_no_mistake():
+    run = claimed()
+    assert [again(run).cancel("somebody"), again(run).cancel("somebody")] == [True, True]
+    assert events(run) == ["queued", "claimed", "cancel asked"]

@@ -28,10 +28,9 @@ from hypothesis.stateful import (
 )
 
 from gallery.models import Run
-from modalities import invariants
-from modalities.job_rules import LEASE, MAX_ATTEMPTS
-from modalities.jobs import ENDED, Job, LeaseLost, State
-from modalities.sweeper import sweep
+from modalities.jobs import ENDED, Job, LeaseLost, State, invariants
+from modalities.jobs.rules import LEASE, MAX_ATTEMPTS
+from modalities.jobs.sweeper import sweep
 from tests.gallery.rows import make_results, make_run
 
 pytestmark = pytest.mark.django_db

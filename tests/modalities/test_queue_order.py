@@ -1,19 +1,21 @@
-"""Which job is next: the one that has waited longest, whatever message comes first."""
+"""Which job is next: the one that has waited longest in its queue, whatever message comes first."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.db.models.functions import Now
 
 from gallery.models import Run
-from modalities.forecast import place_in_queue
+from modalities.jobs.forecast import forecast, place_in_queue
+from modalities.jobs.rules import HEAD_OF_QUEUE
+from modalities.jobs.sweeper import sweep
+from modalities.jobs.worker import claim_next
 from modalities.models import Modality
-from modalities.sweeper import sweep
-from modalities.work import claim_next
 from tests.factories import make_modality
-from tests.gallery.rows import make_run
+from tests.gallery.rows import make_results, make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -21,16 +23,20 @@ pytestmark = pytest.mark.django_db
 def test_the_job_that_was_asked_for_first_is_next():
     first, second = make_run(), make_run()
     assert [place_in_queue(run) for run in (first, second)] == [1, 2]
-    assert [claim_next(Run), claim_next(Run), claim_next(Run)] == [first, second, None]
+    assert [claim_next(Run, "gallery"), claim_next(Run, "gallery"), claim_next(Run, "gallery")] == [
+        first,
+        second,
+        None,
+    ]
 
 
 def test_the_job_of_a_dead_worker_goes_before_those_asked_for_since():
     lost = make_run()
-    assert claim_next(Run) == lost
+    assert claim_next(Run, "gallery") == lost
     later = make_run()
     Run.objects.filter(pk=lost.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
     sweep()
-    assert [claim_next(Run), claim_next(Run)] == [lost, later]
+    assert [claim_next(Run, "gallery"), claim_next(Run, "gallery")] == [lost, later]
 
 
 def test_a_job_that_another_worker_takes_meanwhile_is_passed_over(monkeypatch):
@@ -42,7 +48,35 @@ def test_a_job_that_another_worker_takes_meanwhile_is_passed_over(monkeypatch):
         return claim(self, worker)
 
     monkeypatch.setattr(Run, "claim", slow)
-    assert claim_next(Run) == second
+    assert claim_next(Run, "gallery") == second
+
+
+def test_the_jobs_of_other_queues_are_left_to_their_workers():
+    other, mine = make_run(queue="hidden"), make_run()
+    assert [place_in_queue(other), place_in_queue(mine)] == [1, 1]
+    assert [claim_next(Run, "gallery"), claim_next(Run, "gallery")] == [mine, None]
+    assert claim_next(Run, "hidden") == other
+
+
+def test_a_busy_queue_does_not_delay_the_forecast_of_another():
+    for queue in ("gallery", "hidden"):
+        done = make_run(queue=queue)
+        done.claim("worker-1")
+        done.succeed(lambda done=done: make_results(done))
+    Run.objects.update(started_at=F("finished_at") - timedelta(hours=1))
+    make_run(queue="hidden").claim("worker-1")
+    soon = forecast(make_run(), Run.objects.all()).starts_at
+    late = forecast(make_run(queue="hidden"), Run.objects.all()).starts_at
+    assert late - soon > timedelta(minutes=59)
+
+
+def test_the_head_of_each_queue_is_notified_however_long_another_is():
+    for _ in range(HEAD_OF_QUEUE + 1):
+        make_run()
+    hidden = make_run(queue="hidden")
+    overdue = Run.objects.overdue()
+    assert overdue.in_queue("gallery").count() == HEAD_OF_QUEUE
+    assert list(overdue.in_queue("hidden")) == [hidden]
 
 
 def test_modalities_with_small_objects_fill_in_first():

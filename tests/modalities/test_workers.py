@@ -30,8 +30,8 @@ def embedded(prepared: Site) -> Iterator[Site]:
     prepared.do("[one.cancel() for one in Nap.objects.live()]")
 
 
-def buy(of: Site, seconds: float) -> None:
-    of.do("nap = Nap.objects.buy(purse, seconds=given[0])", seconds)
+def buy(of: Site, seconds: float, queue: str = "gallery") -> None:
+    of.do("nap = Nap.objects.buy(purse, seconds=given[0], queue=given[1])", seconds, queue)
 
 
 def state(of: Site) -> str:
@@ -44,6 +44,12 @@ def percent(of: Site) -> int:
 
 def clean(of: Site) -> None:
     assert "All invariants hold" in of.manage("check_invariants")
+
+
+def test_tables_made_without_migrations_guard_their_history(embedded: Site):
+    buy(embedded, 0.1)
+    with pytest.raises(AssertionError, match="History cannot be changed"):
+        embedded.do("NapEvent._base_manager.update(detail='It never happened.')")
 
 
 def test_killed_process_of_the_pool_costs_one_attempt(embedded: Site):
@@ -109,6 +115,19 @@ def test_message_that_the_broker_lost_is_sent_again(embedded: Site):
         message.unlink()
     embedded.worker()
     wait(lambda: state(embedded) == "succeeded")
+    clean(embedded)
+
+
+def test_worker_of_one_queue_leaves_older_jobs_of_another(embedded: Site):
+    buy(embedded, 0.1)
+    embedded.do("older = nap")
+    buy(embedded, 0.1, queue="hidden")
+    worker = embedded.worker(1, "--queues", "hidden")
+    wait(lambda: state(embedded) == "succeeded")
+    assert embedded.do("older.refresh_from_db() or older.state") == "queued"
+    worker.kill()
+    embedded.worker()
+    wait(lambda: embedded.do("older.refresh_from_db() or older.state") == "succeeded")
     clean(embedded)
 
 

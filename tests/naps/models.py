@@ -7,8 +7,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from modalities import invariants
-from modalities.jobs import Job, JobEvent, JobQuerySet, State
+from modalities.jobs import Job, JobEvent, JobQuerySet, State, invariants
 
 
 class Purse(models.Model):
@@ -51,7 +50,8 @@ class Nap(Job):
     """A job that works for ``seconds`` of CPU and clock."""
 
     task_name = "tests.naps.tasks.sleep"
-    queue = "gallery"
+    default_queue = "gallery"
+    files_folder = "naps"
 
     purse = models.ForeignKey(Purse, models.PROTECT)
     seconds = models.FloatField(default=1.0)
@@ -60,7 +60,7 @@ class Nap(Job):
 
     def after_move(self, event: str) -> None:
         """Give the credit back when the nap ends without a result."""
-        if event in ("failed", "lost", "cancelled"):
+        if event in ("refused", "failed", "lost", "cancelled"):
             Purse.objects.filter(pk=self.purse_id).update(credits=F("credits") + 1)
             Line.objects.create(purse_id=self.purse_id, amount=1, nap=self.pk)
 
@@ -69,6 +69,9 @@ class Nap(Job):
 
     def expected_result_count(self) -> int:
         return 1
+
+    def kept_files(self) -> set[str]:
+        return set(self.dreams.values_list("file", flat=True))
 
 
 class NapEvent(JobEvent):

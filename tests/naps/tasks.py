@@ -7,18 +7,17 @@ from collections.abc import Callable
 
 import numpy as np
 from celery import shared_task
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 
+from modalities.jobs.files import Files
+from modalities.jobs.worker import run_next
 from modalities.physics.progress import Report
-from modalities.work import work
 
 from .models import Dream, Nap
 
 
 @shared_task
-def sleep(pk: str) -> None:
-    work(Nap, pk, dream)
+def sleep(pk: str, queue: str) -> None:
+    run_next(Nap, queue, dream)
 
 
 def dream(nap: Nap, report: Report) -> Callable[[], None]:
@@ -32,5 +31,5 @@ def dream(nap: Nap, report: Report) -> Callable[[], None]:
         report("dreaming", done)
         time.sleep(0.01)
     value = float(np.abs(a).sum())
-    name = default_storage.save(f"naps/{nap.pk}/{nap.token}.bin", ContentFile(a.tobytes()))
+    name = Files(nap).keep("dream.bin", a.tobytes())
     return lambda: Dream.objects.create(nap=nap, token=nap.token, value=value, file=name)

@@ -53,7 +53,7 @@ def test_metrics_are_for_who_brings_the_token(client: Client, settings) -> None:
     assert client.get("/metrics", headers={"Authorization": "Bearer trout"}).status_code == 404
     text = client.get("/metrics", headers={"Authorization": "Bearer swordfish"}).content.decode()
     assert "pwm_worker_processes 2" in text
-    assert 'pwm_jobs{kind="run",state="waiting"} 0' in text
+    assert 'pwm_jobs{kind="run",queue="gallery",state="waiting"} 0' in text
 
 
 def test_housekeeping_removes_what_a_dead_writer_left(settings, tmp_path: Path) -> None:

@@ -16,14 +16,13 @@ import numpy as np
 import pytest
 from django.conf import settings as site_settings
 from django.test import Client
+from leaderboards.submission import Evaluation
 
 from gallery.images import object_picture
 from leaderboards import bundle, evaluate
 from leaderboards.models import Entry
-from leaderboards.submission import Evaluation
 from modalities import datasets
-from modalities.jobs import State
-from modalities.work import do
+from modalities.jobs import State, worker
 from pwmsite.models import ApiToken
 from tests import challenge
 from tests.factories import make_user
@@ -132,7 +131,7 @@ def run_baselines(modality) -> None:
     for job in evaluate.queue_missing(modality):
         if job.tier in SECRET and job.is_reference:
             job.claim("test")
-            do(job, evaluate.compute)
+            worker.run(job, evaluate.compute)
     done = Evaluation.objects.filter(state=State.SUCCEEDED)
     assert {(job.tier, job.variant) for job in done} == {
         (tier, variant) for tier in SECRET for variant in ("nominal", "middle", "oracle")

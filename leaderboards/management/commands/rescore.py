@@ -3,19 +3,26 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import IntegrityError, transaction
 
-from leaderboards import receive
+from leaderboards.models import Attempt
+from leaderboards.scoring import uploads
 
 
 class Command(BaseCommand):
     help = (
-        "Score every submission again whose numbers come from an older version of the metrics. "
-        "Old numbers stay in the history. Run run_baselines for the site's own entries."
+        "Queue every submitted file again whose score comes from other metrics than today's. "
+        "The worker scores them; the old attempts and their numbers stay. Repeatable. "
+        "Run run_baselines for the site's own entries."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        submissions = receive.outdated()
-        self.stdout.write(f"{len(submissions)} submissions to score again.")
-        for submission in submissions:
-            receive.rescore(submission)
-            self.stdout.write(f"{submission}: scored again.")
+        queued = 0
+        for attempt in uploads.outdated():
+            try:
+                with transaction.atomic():
+                    Attempt.objects.repeat(attempt)
+            except IntegrityError:
+                continue  # one is on its way already
+            queued += 1
+        self.stdout.write(f"{queued} files queued to be scored again.")

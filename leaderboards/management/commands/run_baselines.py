@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from leaderboards import evaluate
+from leaderboards.scoring import baselines
 from modalities.models import Modality
 
 
@@ -24,5 +24,5 @@ class Command(BaseCommand):
                 f"There is no modality {', '.join(sorted(unknown))}; run sync_catalogue first."
             )
         for modality in (found.filter(key__in=keys) if keys else found).quickest_first():
-            queued = evaluate.queue_missing(modality)
+            queued = baselines.queue_missing(modality)
             self.stdout.write(f"{modality.key}: {len(queued)} baselines queued.")

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from leaderboards.catalogue import sync_everything
-from leaderboards.publish import PUBLISHED
+from leaderboards.published_files import PUBLISHED
 from modalities.physics.catalogue import CATALOGUE
 from modalities.physics.tables import CatalogueError
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from leaderboards import bundle
+from leaderboards.bundle import BundleError
+from leaderboards.scoring.verify import verify
 
 
 class Command(BaseCommand):
@@ -19,14 +20,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, path: Path, **options: Any) -> None:
         try:
-            findings = bundle.verify(path.read_bytes())
+            findings = verify(path.read_bytes())
         except OSError as error:
             raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
-        except bundle.BundleError as error:
+        except BundleError as error:
             raise CommandError(f"{path}: {error}") from error
         for finding in findings:
             words = {True: "confirmed", False: "DIFFERS", None: "not checked"}
-            self.stdout.write(f"{finding.tier}: {words[finding.is_confirmed]}; {finding.told}")
+            self.stdout.write(f"{finding.tier}: {words[finding.is_confirmed]}; {finding.message}")
         if any(finding.is_confirmed is False for finding in findings):
             raise CommandError("The bundle claims scores that its outputs do not have.")
         if not any(finding.is_confirmed for finding in findings):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from modalities import invariants
+from modalities.jobs import invariants
 
 
 class Command(BaseCommand):

@@ -20,7 +20,8 @@ class Method:
     """One way to reconstruct: ``reconstruct(H, y, report) -> x_hat`` of ``H.in_shape``.
 
     ``label`` and ``summary`` are for readers, ``family`` groups (analytic, iterative, …),
-    ``citation`` is the source of the algorithm.
+    ``citation`` is the source of the algorithm. ``is_deterministic``: two runs in one environment
+    give the same bytes.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Method:
     summary: str
     citation: str
     requires: str = ""
+    is_deterministic: bool = True
 
     def is_available(self) -> bool:
         """Say whether the optional package that the method ``requires`` is installed."""

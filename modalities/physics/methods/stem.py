@@ -44,12 +44,13 @@ METHODS: Mapping[str, Method] = {
         Method(
             "noise2void",
             "Noise2Void + Wiener",
-            "learned",
+            "self-supervised",
             void_wiener,
             "Trains a small network on the frames themselves to guess each pixel from its "
             "surroundings, denoises with it, then applies Wiener's filter.",
             "Krull, Buchholz & Jug (2019), CVPR, 2129",
             requires="torch",
+            is_deterministic=False,
         ),
         Method(
             "fista_tv",

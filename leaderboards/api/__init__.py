@@ -1,0 +1,1 @@
+"""The leaderboards in the API: boards, methods, submissions."""

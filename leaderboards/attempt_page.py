@@ -1,0 +1,128 @@
+"""What the owner of an attempt gets to see of it: the same on its page and in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from modalities.figures import fixed, interval, percent
+from modalities.jobs import State
+from modalities.physics import scoring
+
+from . import counting, tells
+from .models import Attempt, TierScore
+
+PARTS = ("score", "psnr", "ssim", "consistency", "ceiling")
+STATES = {
+    State.QUEUED: "Waiting",
+    State.RUNNING: "Being scored",
+    State.SUCCEEDED: "Scored",
+    State.FAILED: "Not scored",
+    State.CANCELLED: "Cancelled",
+}
+
+
+def line(attempt: Attempt) -> dict[str, Any]:
+    """Give what a list of attempts prints of one."""
+    told = tells.rounded("score", attempt.score, attempt.tier)
+    return {
+        "id": str(attempt.pk),
+        "url": attempt.get_absolute_url(),
+        "modality": attempt.modality.short_name,
+        "modality_url": attempt.modality.get_absolute_url(),
+        "method": attempt.method.name,
+        "tier": attempt.get_tier_display(),
+        "state": state_text(attempt),
+        "kind": kind(attempt),
+        "score": "" if told is None else fixed(told, 3),
+        "queued_at": attempt.queued_at,
+        "entry_url": attempt.entry.get_absolute_url() if attempt.entry else "",
+        "counts": getattr(attempt, "does_count", False),
+    }
+
+
+def state_text(attempt: Attempt) -> str:
+    """Name the state in a word or two."""
+    if attempt.error_code == "refused":
+        return "Refused"
+    return STATES[State(attempt.state)]
+
+
+def kind(attempt: Attempt) -> str:
+    """Give the class that colours a state: good, bad, or nothing."""
+    return {State.SUCCEEDED: "ok", State.FAILED: "bad"}.get(State(attempt.state), "")
+
+
+def page(attempt: Attempt) -> dict[str, Any]:
+    """Give everything that templates/leaderboards/attempt.html prints of a result."""
+    found = tells.to_owner(attempt.tier, attempt.result)
+    return {
+        "line": line(attempt),
+        "means": _means(found) if found else [],
+        "interval": interval(found.get("score_low"), found.get("score_high")),
+        "errors": [(name, _error(value)) for name, value in found.get("spec_error", {}).items()],
+        "scenes": [_scene(i, s) for i, s in enumerate(found.get("scenes", ()))],
+        "parameters": list(found.get("spec_error", {})),
+        "metrics_version": attempt.metrics_version,
+        "pictures": pictures(attempt),
+        "counting": _counting(attempt),
+        "formula": scoring.TIER_FORMULA,
+    }
+
+
+def pictures(attempt: Attempt) -> list[dict[str, str]]:
+    """List the pictures of the reconstructions; on the public tier truth and error beside them."""
+    if not attempt.arrays:
+        return []
+    spec = attempt.modality.spec
+    is_open = tells.is_open(attempt.tier)
+    kinds = ("truth", "reconstruction", "error") if is_open else ("reconstruction",)
+    return [
+        {
+            "url": reverse("gallery:submitted", args=[attempt.pk, i, kind]),
+            "label": kind,
+            "alt": f"Sample {i}, {kind}",
+            "sample": f"sample_{i:02d}",
+        }
+        for i in range(len(spec.scenes))
+        for kind in kinds
+    ]
+
+
+def _counting(attempt: Attempt) -> dict[str, Any]:
+    """Say whether this attempt counts on the board, why, and whether its owner may choose it."""
+    if attempt.entry is None or attempt.score is None:
+        return {}
+    row = TierScore.objects.filter(entry=attempt.entry, tier=attempt.tier).first()
+    others = counting.results(attempt.entry, attempt.tier).exclude(pk=attempt.pk)
+    return {
+        "does": bool(row and row.attempt_id == attempt.pk),
+        "is_chosen": bool(row and row.chosen_id == attempt.pk),
+        "is_rule": bool(row and row.chosen_id is None),
+        "rule": counting.WORDS[counting.rule(attempt.tier, attempt.variant)],
+        "others": others.count(),
+    }
+
+
+def _means(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        ("Score", fixed(found["score"], 3), "the mean over the scenes"),
+        ("PSNR", f"{fixed(found['psnr'], 2)} dB", "clipped to 10 to 50 dB in the score"),
+        ("SSIM", fixed(found["ssim"], 3), "structural similarity with the truth"),
+        ("Consistency", fixed(found["consistency"], 3), "how well Ĥx̂ explains y"),
+        ("Ceiling", fixed(found["ceiling"], 3), "the consistency that the truth itself reaches"),
+    ]
+
+
+def _scene(index: int, scene: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": f"sample_{index:02d}",
+        "values": [fixed(scene[part], tells.DIGITS[part]) for part in PARTS],
+        "errors": [_error(value) for value in scene["spec_error"].values()],
+    }
+
+
+def _error(value: float | str) -> str:
+    """Print a spec error: exact as a percentage of the range, coarse ones as they are."""
+    return value if isinstance(value, str) else percent(value)

@@ -1,0 +1,78 @@
+"""Who did how well: methods, their entries on the boards, and the attempts behind each score.
+
+An *attempt* is whatever gives a score, with its own evidence. A *tier score* is what a tier tells
+of the attempt that counts. An *entry* is a row of a board: who it is and what curators decided.
+"""
+
+from .attempt import (
+    QUEUES,
+    Attempt,
+    AttemptEvent,
+    AttemptQuerySet,
+    Calibration,
+    Quota,
+    private_storage,
+)
+from .credit import PRICE_OF_A_HIDDEN_RUN, CreditAccount, CreditChange, NotEnoughCredits
+from .decisions import TOLERANCE, Certificate, Decision, DecisionError, Word
+from .entry import Entry, Ranking, TierScore
+from .fields import https_rule
+from .method import Method
+from .words import (
+    CHALLENGE_TIERS,
+    OPEN_TIERS,
+    REFERENCES,
+    UPLOAD_TIERS,
+    Board,
+    Checkpoint,
+    Family,
+    Kind,
+    Origin,
+    ScoreTier,
+    Trust,
+    Variant,
+    board_of,
+    entry_name,
+    is_reference,
+    tiers_of,
+)
+
+__all__ = [
+    "CHALLENGE_TIERS",
+    "OPEN_TIERS",
+    "PRICE_OF_A_HIDDEN_RUN",
+    "QUEUES",
+    "REFERENCES",
+    "TOLERANCE",
+    "UPLOAD_TIERS",
+    "Attempt",
+    "AttemptEvent",
+    "AttemptQuerySet",
+    "Board",
+    "Calibration",
+    "Certificate",
+    "Checkpoint",
+    "CreditAccount",
+    "CreditChange",
+    "Decision",
+    "DecisionError",
+    "Entry",
+    "Family",
+    "Kind",
+    "Method",
+    "NotEnoughCredits",
+    "Origin",
+    "Quota",
+    "Ranking",
+    "ScoreTier",
+    "TierScore",
+    "Trust",
+    "Variant",
+    "Word",
+    "board_of",
+    "entry_name",
+    "https_rule",
+    "is_reference",
+    "private_storage",
+    "tiers_of",
+]

@@ -1,0 +1,329 @@
+"""Attempts: whatever gives a score is one row, a job, with its own evidence.
+
+A file that somebody sent, a baseline that the site runs, a program, and a second run of any of
+them: each carries what went in, what came out and where it ran, written once, in the transaction
+that ends it. Which attempt counts on a board is decided by ``leaderboards.counting`` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.files.storage import Storage, storages
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce, Now, TruncDate
+from django.urls import reverse
+
+from modalities import physics
+from modalities.append_only import WrittenOnce
+from modalities.jobs import LIVE, Job, JobEvent, JobQuerySet, State
+from modalities.models import Modality, TierName
+
+from .entry import TierScore
+from .fields import Sha256Field
+from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant
+
+# So many of a person's files may wait at once: their bytes lie on the server meanwhile.
+MOST_LIVE = 40
+# Who serves what: files are read in the sandbox, everything else is run.
+QUEUES = {Kind.FILE: "scoring", Kind.BASELINE: "hidden", Kind.PROGRAM: "hidden"}
+_GONE = (State.FAILED, State.CANCELLED)
+# Nobody may change these once an attempt has its score.
+EVIDENCE = (
+    *("kind", "modality", "tier", "variant", "repeats", "result", "score", "corrected_spec"),
+    *("metrics_version", "data_version", "environment", "inputs_sha256", "program_sha256"),
+    *("outputs_sha256", "environment_sha256", "cpu_seconds", "peak_memory_mb"),
+)
+
+
+class Quota(Exception):
+    """The submitter has used up today's submissions; the message says when there are more."""
+
+
+def private_storage() -> Storage:
+    """Give the storage of what only its owner and the scorer may see."""
+    return storages["private"]
+
+
+class AttemptQuerySet(JobQuerySet["Attempt"]):
+    def files(self) -> Self:
+        return self.filter(kind=Kind.FILE)
+
+    def of(self, user: Any) -> Self:
+        """What a person sent; second runs that a curator asked for are nobody's."""
+        return self.filter(started_by=user, kind__in=(Kind.FILE, Kind.PROGRAM))
+
+    def wanted(self, **what: Any) -> Self:
+        """Those that need not be queued again: waiting, running, or done with the same inputs."""
+        return self.filter(**what).exclude(state__in=_GONE)
+
+    def today(self) -> Self:
+        return self.filter(queued_at__date=TruncDate(Now()))
+
+    def left_today(self, modalities: Sequence[Modality]) -> list[tuple[Modality, int]]:
+        """Say how many files each modality's dev tier still takes today. One query."""
+        counts = self.exclude(state__in=_GONE).today().filter(tier=TierName.DEV).order_by()
+        rows = counts.values_list("modality").annotate(used=models.Count("pk"))
+        used = dict(rows)
+        most = settings.PWM_DEV_SUBMISSIONS_A_DAY
+        return [(m, max(0, most - used.get(m.pk, 0))) for m in modalities]
+
+    def with_place(self) -> Self:
+        """Add ``does_count``: whether a board shows the attempt's figures."""
+        shown = TierScore.objects.filter(attempt=OuterRef("pk"))
+        return self.annotate(does_count=Exists(shown))
+
+    def results_of(self, entry: Any, tier: str) -> Self:
+        """Attempts that may count as the entry's result on ``tier``.
+
+        A second run is one when it scored by other metrics than the first: then it takes its place.
+        """
+        same = Q(modality=entry.modality_id, method=entry.method_id, variant=entry.variant)
+        is_new = ~Q(kind=Kind.RERUN) | ~Q(metrics_version=F("repeats__metrics_version"))
+        return self.filter(same, is_new, tier=tier, score__isnull=False).annotate(
+            asked_at=Coalesce("repeats__queued_at", "queued_at")
+        )
+
+    def submit(self, user: Any, *, file: Any, sha256: str, **fields: Any) -> Attempt:
+        """Queue a file for scoring, or give back the attempt that this very file is already.
+
+        ``fields``: modality, method, tier, code_url. Raise Quota when today's are used up.
+        """
+        same = {"modality": fields["modality"], "method": fields["method"], "tier": fields["tier"]}
+        with transaction.atomic():
+            # One submitter at a time, so that two uploads cannot both be the last one allowed.
+            get_user_model()._default_manager.select_for_update().get(pk=user.pk)
+            mine = self.of(user).files().exclude(state__in=_GONE)
+            if known := mine.filter(**same, sha256=sha256).first():
+                return known
+            if mine.live().count() >= MOST_LIVE:
+                raise Quota(
+                    f"{MOST_LIVE} of your submissions are waiting to be scored; "
+                    "send this one when some of them are done."
+                )
+            used = mine.filter(modality=fields["modality"], tier=TierName.DEV).today().count()
+            if fields["tier"] == TierName.DEV and used >= settings.PWM_DEV_SUBMISSIONS_A_DAY:
+                raise Quota(
+                    f"You have used today's {settings.PWM_DEV_SUBMISSIONS_A_DAY} submissions to "
+                    "the dev tier of this modality. There are more after midnight UTC; "
+                    "the public tier has no limit."
+                )
+            return self.enqueue(
+                kind=Kind.FILE,
+                queue=QUEUES[Kind.FILE],
+                started_by=user,
+                file=file,
+                sha256=sha256,
+                **fields,
+            )
+
+    def repeat(self, first: Attempt, by: Any = None) -> Attempt:
+        """Queue a second run of ``first``. Raise IntegrityError while one is waiting or running."""
+        return self.enqueue(
+            kind=Kind.RERUN,
+            queue=QUEUES[Kind(first.first.kind)],
+            repeats=first,
+            started_by=by,
+            **{
+                name: getattr(first, name)
+                for name in ("modality", "method", "tier", "variant", "inputs", "sha256")
+            },
+        )
+
+
+class Attempt(Job):
+    """Whatever gives a score, and the evidence for it.
+
+    inputs: names data and code of a baseline before it runs; the same inputs give the same result.
+    file, sha256: what a person sent. problems: all that is wrong with a refused file.
+    result: means, interval, ceiling and scenes, as ``scoring.score.TierResult`` has them, exact.
+    corrected_spec: the parameters used, one object per scene; an oracle's are kept nowhere.
+    arrays: the reconstructions (.npz, float32), to draw and to score again.
+    environment: Python, machine and the packages that matter, by version.
+    """
+
+    task_name = "leaderboards.tasks.attempt"
+    default_queue = "scoring"
+    files_storage = "private"
+    files_folder = "attempts"
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    modality = models.ForeignKey(Modality, models.PROTECT, related_name="attempts")
+    method = models.ForeignKey("leaderboards.Method", models.PROTECT, related_name="attempts")
+    tier = models.CharField(max_length=10, choices=ScoreTier.choices)
+    variant = models.CharField(max_length=10, choices=Variant.choices, default=Variant.OWN)
+    repeats = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="second_runs"
+    )
+    entry = models.ForeignKey(
+        "leaderboards.Entry", models.PROTECT, null=True, blank=True, related_name="attempts"
+    )
+
+    inputs = models.CharField(max_length=64, blank=True)
+    file = models.FileField(
+        storage=private_storage, upload_to="submissions", max_length=200, blank=True
+    )
+    sha256 = Sha256Field("SHA-256 of the file")
+    code_url = models.URLField("code", blank=True)
+    problems = models.JSONField(default=list, blank=True)
+
+    result = models.JSONField(default=dict, blank=True)
+    score = models.FloatField(null=True, blank=True)
+    corrected_spec = models.JSONField(default=list, blank=True)
+    arrays = models.FileField(storage=private_storage, max_length=200, blank=True)
+    metrics_version = models.CharField(max_length=12, blank=True)
+    data_version = models.CharField(max_length=40, blank=True)
+    inputs_sha256 = Sha256Field()
+    program_sha256 = Sha256Field()
+    outputs_sha256 = Sha256Field()
+    environment_sha256 = Sha256Field()
+    environment = models.JSONField(default=dict, blank=True)
+    cpu_seconds = models.FloatField(null=True, blank=True)
+    peak_memory_mb = models.FloatField(null=True, blank=True)
+
+    objects: ClassVar = AttemptQuerySet.as_manager()
+
+    class Meta(Job.Meta):
+        abstract = False
+        ordering = ("-queued_at",)
+        indexes = (
+            *Job.Meta.indexes,
+            models.Index(fields=["modality", "method", "tier", "variant"], name="attempt_results"),
+        )
+        constraints = (
+            *Job.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["started_by", "modality", "method", "tier", "sha256"],
+                condition=Q(kind=Kind.FILE) & ~Q(state__in=_GONE),
+                name="attempt_file_once",
+                violation_error_message="You have submitted this file already.",
+            ),
+            models.UniqueConstraint(
+                fields=["modality", "method", "tier", "variant", "inputs"],
+                condition=Q(kind=Kind.BASELINE) & ~Q(state__in=_GONE),
+                name="attempt_baseline_once",
+                violation_error_message="This baseline has run on these inputs.",
+            ),
+            models.UniqueConstraint(
+                fields=["repeats"],
+                condition=Q(state__in=LIVE),
+                name="attempt_one_second_run",
+                violation_error_message="A second run of this result is on its way.",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=Kind.values)
+                & Q(tier__in=ScoreTier.values)
+                & Q(variant__in=Variant.values),
+                name="attempt_words_known",
+                violation_error_message="There is no such kind, tier or variant.",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=Kind.RERUN, repeats__isnull=False)
+                | (~Q(kind=Kind.RERUN) & Q(repeats__isnull=True)),
+                name="attempt_rerun_repeats",
+                violation_error_message="A second run names the first; no other attempt does.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=Kind.FILE)
+                | (Q(tier__in=UPLOAD_TIERS, variant=Variant.OWN) & ~Q(sha256="")),
+                name="attempt_tier_takes_uploads",
+                violation_error_message="Files are taken for the public and the dev tier.",
+            ),
+            models.CheckConstraint(
+                condition=Q(score__isnull=True, outputs_sha256="", metrics_version="")
+                | (
+                    Q(score__isnull=False, entry__isnull=False)
+                    & ~Q(metrics_version="")
+                    & ~Q(inputs_sha256="")
+                    & ~Q(outputs_sha256="")
+                    & ~Q(environment_sha256="")
+                ),
+                name="attempt_score_has_evidence",
+                violation_error_message=(
+                    "A score comes with its entry and the hashes of inputs, outputs, environment."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=Q(score__isnull=True)
+                | ~Q(kind__in=(Kind.BASELINE, Kind.PROGRAM))
+                | ~Q(program_sha256=""),
+                name="attempt_run_has_program",
+                violation_error_message="A run by the server names its program.",
+            ),
+            WrittenOnce(
+                fields=EVIDENCE,
+                when="score",
+                name="attempt_evidence_once",
+                violation_error_message="The evidence of an attempt is written once.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display().lower()} {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("leaderboards:submission", args=[self.pk])
+
+    def result_count(self) -> int:
+        return int(self.score is not None)
+
+    def expected_result_count(self) -> int:
+        return 1
+
+    def kept_files(self) -> set[str]:
+        return {field.name for field in (self.file, self.arrays) if field.name}
+
+    def reconstructions(self) -> dict[str, Any]:
+        """Read the arrays that were kept, by sample."""
+        with self.arrays.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+
+    @property
+    def has_succeeded(self) -> bool:
+        return self.state == State.SUCCEEDED and self.score is not None
+
+    @property
+    def first(self) -> Attempt:
+        """What somebody asked for: the attempt that this one repeats, or itself."""
+        return self.repeats.first if self.repeats else self
+
+    @property
+    def trust(self) -> Trust:
+        """What is known of the result when the attempt counts: scored, or run by the server."""
+        return Trust.SCORED if self.first.kind == Kind.FILE else Trust.RERUN
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Tell whether two runs in one environment must give the same bytes."""
+        if self.first.kind != Kind.BASELINE:
+            return self.first.kind == Kind.FILE
+        known = physics.METHODS[self.modality.key]
+        return known[self.method.physics_name].is_deterministic
+
+
+class AttemptEvent(JobEvent):
+    job = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="events")
+
+
+class Calibration(models.Model):
+    """A blind calibration of one tier, kept because every "+ gradient" baseline starts from it."""
+
+    modality = models.ForeignKey(Modality, models.CASCADE, related_name="calibrations")
+    tier = models.CharField(max_length=10)
+    inputs = models.CharField(max_length=64)
+    values = models.JSONField()
+    cpu_seconds = models.FloatField()
+    made_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["modality", "tier", "inputs"], name="calibration_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"calibration of {self.modality_id}, {self.tier}"

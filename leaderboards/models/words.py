@@ -1,0 +1,108 @@
+"""The words of the leaderboards: what the database, the pages and the API all call things."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from modalities.models import TierName
+
+
+class Family(models.TextChoices):
+    CLASSICAL = "classical", "Classical"
+    SELF_SUPERVISED = "self-supervised", "Self-supervised"
+    LEARNED = "learned", "Learned"
+
+
+class Checkpoint(models.TextChoices):
+    NOT_NEEDED = "none needed", "No checkpoint needed"
+    AVAILABLE = "available", "Checkpoint available"
+    UNAVAILABLE = "unavailable", "Checkpoint unavailable"
+
+
+class Board(models.TextChoices):
+    STANDARD = "standard", "Standard"
+    CHALLENGE = "challenge", "Blind challenge"
+
+
+class Origin(models.TextChoices):
+    REPORTED = "reported", "Reported by the source"
+    MEASURED = "measured", "Measured here"
+
+
+class Trust(models.TextChoices):
+    """From the least to the most that is known about a result."""
+
+    REPORTED = "reported", "Reported"
+    SCORED = "scored", "Scored"
+    RERUN = "rerun", "Re-run"
+    CERTIFIED = "certified", "Certified"
+
+
+class ScoreTier(models.TextChoices):
+    STANDARD = "standard", "Standard"
+    PUBLIC = "public", "Public"
+    DEV = "dev", "Dev"
+    HIDDEN = "hidden", "Hidden"
+
+
+class Variant(models.TextChoices):
+    """Whose spec a result was made with: the participant's own, or one that the site chose."""
+
+    OWN = "own", "As submitted"
+    NOMINAL = "nominal", "Nominal spec"
+    GRADIENT = "gradient", "Calibrated from the data"
+    MIDDLE = "middle", "Middle of the range"
+    ORACLE = "oracle", "Oracle"
+
+
+class Kind(models.TextChoices):
+    """What gave a score."""
+
+    FILE = "file", "Uploaded file"
+    BASELINE = "baseline", "Baseline run by the server"
+    PROGRAM = "program", "Program run by the server"
+    RERUN = "rerun", "Second run by the server"
+
+
+CHALLENGE_TIERS = (ScoreTier.PUBLIC, ScoreTier.DEV, ScoreTier.HIDDEN)
+# The tiers that people send files to; the hidden one takes programs.
+UPLOAD_TIERS = (TierName.PUBLIC, TierName.DEV)
+# The truth of these can be downloaded, so that all digits may be told.
+OPEN_TIERS = (ScoreTier.STANDARD, ScoreTier.PUBLIC)
+# Rows to compare with, on the challenge's boards: shown and never ranked.
+REFERENCES = (Variant.NOMINAL, Variant.MIDDLE, Variant.ORACLE)
+
+_SUFFIX = {
+    Variant.OWN: "",
+    Variant.NOMINAL: ", nominal spec",
+    Variant.GRADIENT: " + gradient",
+    Variant.MIDDLE: ", middle of the range",
+    Variant.ORACLE: ", oracle",
+}
+
+
+def board_of(tier: str) -> Board:
+    """Name the board that a tier belongs to."""
+    return Board.STANDARD if tier == ScoreTier.STANDARD else Board.CHALLENGE
+
+
+def tiers_of(board: str) -> tuple[ScoreTier, ...]:
+    """Name the tiers that a board's score is the mean of."""
+    return (ScoreTier.STANDARD,) if board == Board.STANDARD else CHALLENGE_TIERS
+
+
+def entry_name(method: str, board: str, variant: str, source_name: str = "") -> str:
+    """Name a row of a board: as its source prints it, or after its method and variant."""
+    if source_name:
+        return source_name
+    return method if board == Board.STANDARD else method + _SUFFIX[Variant(variant)]
+
+
+def is_reference(board: str, variant: str, *, is_best: bool) -> bool:
+    """Tell a row to compare with; ``is_best``: its method is the modality's best.
+
+    Nominal runs of other methods compete: they are what a method does without calibration.
+    """
+    if board == Board.STANDARD:
+        return False
+    return variant in (Variant.MIDDLE, Variant.ORACLE) or (variant == Variant.NOMINAL and is_best)

@@ -1,0 +1,199 @@
+"""The ranks of a board, computed after the change that asks for them, never within it.
+
+``Ranking.ask`` notes a change in its own transaction. Whoever has time ranks: the worker that ended
+an attempt, right after its commit, or any process's sweep. Two that rank at once do no harm: only
+the one that read the newer state writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from modalities.models import Modality
+
+from . import tells
+from .models import (
+    Entry,
+    Ranking,
+    ScoreTier,
+    TierScore,
+    Variant,
+    is_reference,
+    tiers_of,
+)
+from .uncertainty import SAME, interval, rank_bounds
+
+# An oracle may be beaten by this much, 0.05 dB of PSNR. A blind estimate is sometimes that lucky,
+# and beats the truth by what the operator itself lacks of the instrument.
+LUCK = 0.0005
+FIGURES = ("score", "score_low", "score_high", "rank", "rank_low", "rank_high", "is_above_oracle")
+
+
+def rank_what_waits() -> int:
+    """Rank every board that has changed since it was ranked; say how many."""
+    waiting = Ranking.objects.filter(ranked__lt=F("wanted")).select_related("modality")
+    return sum(refresh(row.modality, row.board) for row in waiting)
+
+
+def refresh(modality: Modality, board: str) -> bool:
+    """Rank a board again; say whether this process did.
+
+    A constant number of queries, however many entries there are.
+    """
+    row = Ranking.objects.filter(modality=modality, board=board, ranked__lt=F("wanted")).first()
+    if row is None:
+        return False
+    lines = _read(modality, board)
+    _rank(lines, tiers_of(board))
+    with transaction.atomic():
+        newer = Ranking.objects.filter(pk=row.pk, ranked__lt=row.wanted)
+        if not newer.update(ranked=row.wanted, ranked_at=Now()):
+            return False
+        _write([line for line in lines if line.figures() != line.before])
+        modality.touch()
+    return True
+
+
+@dataclass
+class Line:
+    """One entry while its board is ranked; scenes: exact scores by tier, told: rounded ones."""
+
+    pk: Any
+    competes: bool
+    is_oracle: bool
+    before: tuple[Any, ...]
+    scenes: dict[str, list[float]]
+    told: dict[str, float]
+    score: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
+    rank: int | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    is_above_oracle: bool = False
+
+    def figures(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in FIGURES)
+
+
+def _read(modality: Modality, board: str) -> list[Line]:
+    """Read the measured entries of a board and the results that count, in two queries."""
+    entries = Entry.objects.for_modality(modality).on(board).measured()
+    fields = ("pk", "variant", "is_listed", "method__physics_name", *FIGURES)
+    lines = {}
+    for pk, variant, is_listed, name, *before in entries.values_list(*fields):
+        reference = is_reference(board, variant, is_best=name == modality.best_method)
+        lines[pk] = Line(
+            pk=pk,
+            competes=is_listed and not reference,
+            is_oracle=variant == Variant.ORACLE,
+            before=tuple(before),
+            scenes={},
+            told={},
+        )
+    scores = TierScore.objects.filter(entry__in=entries.order_by().values("pk"))
+    for pk, tier, score, result in scores.values_list("entry", "tier", "score", "attempt__result"):
+        lines[pk].told[tier] = score
+        lines[pk].scenes[tier] = [scene["score"] for scene in result["scenes"]] if result else []
+    return list(lines.values())
+
+
+def _rank(lines: list[Line], tiers: tuple[ScoreTier, ...]) -> None:
+    """Fill in scores, intervals and ranks. Only complete entries that compete are ranked."""
+    complete = [line for line in lines if all(tier in line.told for tier in tiers)]
+    for line in complete:
+        _score(line, tiers)
+    for line, rank in _ranks([line for line in complete if line.competes]):
+        line.rank = rank
+    _bounds([line for line in complete if line.competes], tiers)
+    oracles = [_public(line) for line in lines if line.is_oracle]
+    limit = max(oracles, default=float("inf")) + LUCK
+    for line in lines:
+        line.is_above_oracle = line.competes and _public(line) > limit
+
+
+def _score(line: Line, tiers: tuple[ScoreTier, ...]) -> None:
+    told = [line.told[tier] for tier in tiers]
+    line.score = told[0] if len(tiers) == 1 else tells.overall(told)
+    strata = [line.scenes[tier] for tier in tiers]
+    if all(len(scenes) > 1 for scenes in strata):
+        found = interval(strata)
+        digits = 12 if len(tiers) == 1 else tells.DIGITS["score"]
+        line.score_low, line.score_high = round(found.low, digits), round(found.high, digits)
+
+
+def _ranks(lines: list[Line]) -> Iterable[tuple[Line, int]]:
+    """Give one more than the number of better scores; equal ones share a rank."""
+    rank, before = 0, float("inf")
+    ordered = sorted(lines, key=lambda line: -(line.score or 0.0))
+    for place, line in enumerate(ordered, start=1):
+        assert line.score is not None  # only complete entries come here
+        if before - line.score > SAME:
+            rank, before = place, line.score
+        yield line, rank
+
+
+def _bounds(lines: list[Line], tiers: tuple[ScoreTier, ...]) -> None:
+    """Fill in the best and worst rank of those that were measured on the same scenes."""
+    shapes = {line.pk: tuple(len(line.scenes[tier]) for tier in tiers) for line in lines}
+    usual = Counter(shape for shape in shapes.values() if min(shape) > 1).most_common(1)
+    alike = [line for line in lines if usual and shapes[line.pk] == usual[0][0]]
+    if not alike:
+        return
+    low, high = rank_bounds([np.array([line.scenes[tier] for line in alike]) for tier in tiers])
+    sharing = Counter(line.rank for line in alike)
+    for line, best, worst in zip(alike, low, high, strict=True):
+        assert line.rank is not None
+        # Scores that are told as equal share a rank, however surely their digits beyond differ.
+        line.rank_low = min(int(best), line.rank)
+        line.rank_high = max(int(worst), line.rank + sharing[line.rank] - 1)
+
+
+def _public(line: Line) -> float:
+    return line.told.get(ScoreTier.PUBLIC, float("-inf"))
+
+
+def _write(lines: list[Line]) -> None:
+    """Write the figures of entries in one UPDATE."""
+    if not lines:
+        return
+    rows = [dict(zip(FIGURES, line.figures(), strict=True)) for line in lines]
+    for row, line in zip(rows, lines, strict=True):
+        row["id"] = str(line.pk) if connection.vendor == "postgresql" else line.pk.hex
+    with connection.cursor() as cursor:
+        cursor.execute(_UPDATE[connection.vendor], [json.dumps(rows)])
+
+
+# All rows as one parameter: bulk_update would split them by the number of its parameters.
+_UPDATE = {
+    "postgresql": """
+        UPDATE leaderboards_entry AS e SET
+            score = j.score, score_low = j.score_low, score_high = j.score_high,
+            rank = j.rank, rank_low = j.rank_low, rank_high = j.rank_high,
+            is_above_oracle = j.is_above_oracle
+        FROM json_to_recordset(%s) AS j(
+            id uuid, score float8, score_low float8, score_high float8,
+            rank int, rank_low int, rank_high int, is_above_oracle bool
+        ) WHERE e.id = j.id
+    """,
+    "sqlite": """
+        UPDATE leaderboards_entry SET
+            score = j.value ->> 'score',
+            score_low = j.value ->> 'score_low',
+            score_high = j.value ->> 'score_high',
+            rank = j.value ->> 'rank',
+            rank_low = j.value ->> 'rank_low',
+            rank_high = j.value ->> 'rank_high',
+            is_above_oracle = j.value ->> 'is_above_oracle'
+        FROM json_each(%s) AS j WHERE leaderboards_entry.id = j.value ->> 'id'
+    """,
+}

@@ -1,0 +1,52 @@
+"""Compute an attempt: what its kind does, then its evidence, its entry and what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from leaderboards import counting, programs
+from leaderboards.models import Attempt, Kind
+from modalities.jobs import JobFailed
+from modalities.jobs.files import Files
+from modalities.jobs.usage import measured
+from modalities.physics import Report
+
+from . import baselines, evidence, uploads
+from .evidence import Result
+
+
+def compute(attempt: Attempt, report: Report) -> Callable[[], None]:
+    """Do ``attempt``; return what writes its result in the transaction that ends it."""
+    with measured() as usage:
+        result = _run(attempt, report)
+    fields = evidence.fields_of(attempt, result)
+    if result.cpu_seconds is not None:
+        fields["peak_memory_mb"] = usage.peak_memory_mb
+    with Files(attempt) as files:
+        arrays = evidence.packed(attempt.modality.spec, result.x_hats)
+        fields["arrays"] = files.keep("outputs.npz", arrays)
+    return lambda: save(attempt, fields)
+
+
+def save(attempt: Attempt, fields: dict[str, object]) -> None:
+    """Write the evidence once, and let the attempt count if the rule says so."""
+    entry = counting.entry_of(attempt)
+    Attempt.objects.filter(pk=attempt.pk).update(entry=entry, **fields)
+    counting.settle(entry, attempt.tier)
+
+
+def _run(attempt: Attempt, report: Report) -> Result:
+    first, is_again = attempt.first, attempt.kind == Kind.RERUN
+    try:
+        if first.kind == Kind.FILE:
+            return uploads.score(first, attempt, report)
+        if first.kind == Kind.BASELINE:
+            return baselines.run(attempt, report, from_nothing=is_again)
+    except FileNotFoundError:
+        raise JobFailed(
+            "no_truth",
+            f"The data of the {attempt.tier} tier are not on the machine that scores. The operator "
+            "has to run build_datasets there; then start this again. Nothing counts against a "
+            "quota.",
+        ) from None
+    raise JobFailed("no_programs", programs.NOT_YET)

@@ -1,0 +1,124 @@
+"""Score a reconstruction against the truth of a tier. Runs where the truth is, nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from leaderboards.uncertainty import interval
+from modalities import datasets, physics
+from modalities.physics import Array, Spec
+
+
+@dataclass(frozen=True)
+class SceneScore:
+    """One scene: its metrics, its score, and the consistency that the truth itself would reach.
+
+    spec_error: |Δθ̂ − Δθ| of each unknown, as a part of its range.
+    """
+
+    psnr: float
+    ssim: float
+    consistency: float
+    ceiling: float
+    score: float
+    spec_error: dict[str, float]
+
+
+@dataclass(frozen=True)
+class TierResult:
+    """A tier: the means over its scenes, the interval of the score, and the scenes."""
+
+    score: float
+    score_low: float | None
+    score_high: float | None
+    psnr: float
+    ssim: float
+    consistency: float
+    ceiling: float
+    spec_error: dict[str, float]
+    scenes: tuple[SceneScore, ...]
+    metrics_version: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Give all of it as JSON data."""
+        return asdict(self)
+
+
+def score_tier(
+    spec: Spec,
+    tier: str,
+    x_hats: Sequence[Array],
+    specs: Sequence[Mapping[str, float]],
+    report: physics.Report = physics.silent,
+) -> TierResult:
+    """Score one reconstruction and one corrected spec per scene of ``tier``.
+
+    The consistency's operator is built here from the submitted spec, clipped to the tier's range.
+    Raise FileNotFoundError where the tier's truth is not on this machine.
+    """
+    truth = datasets.load_truth(spec, tier)
+    ys = datasets.load_measurements(spec, tier)
+    true_H = physics.forward(spec, **truth.mismatch)
+    scenes = []
+    for i, (x_hat, corrected) in enumerate(zip(x_hats, specs, strict=True)):
+        report(f"scoring scene {i + 1} of {len(ys)}", i / len(ys))
+        x = truth.x[i].astype(float)
+        ceiling = physics.consistency(ys[i], true_H, x)
+        scenes.append(
+            score_scene(spec, tier, x, ys[i], np.asarray(x_hat, float), corrected, truth, ceiling)
+        )
+    return summary(scenes)
+
+
+def score_scene(
+    spec: Spec,
+    tier: str,
+    x: Array,
+    y: Array,
+    x_hat: Array,
+    corrected: Mapping[str, float],
+    truth: datasets.Truth,
+    ceiling: float,
+) -> SceneScore:
+    """Score one scene of a tier."""
+    ends = datasets.ranges(spec, tier)
+    used = {name: float(np.clip(corrected[name], *ends[name])) for name in ends}
+    psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat)
+    consistency = physics.consistency(y, physics.forward(spec, **used), x_hat)
+    return SceneScore(
+        psnr=psnr,
+        ssim=ssim,
+        consistency=consistency,
+        ceiling=ceiling,
+        score=physics.tier_score(psnr, ssim, consistency),
+        spec_error=datasets.spec_errors(spec, tier, used, truth.mismatch),
+    )
+
+
+def summary(scenes: Sequence[SceneScore]) -> TierResult:
+    """Take the means over the scenes; the tier's score is the mean of the scenes' scores."""
+
+    def mean(part: str) -> float:
+        return float(np.mean([getattr(scene, part) for scene in scenes]))
+
+    found = interval([[scene.score for scene in scenes]])
+    sure = len(scenes) > 1
+    return TierResult(
+        score=found.mean,
+        score_low=found.low if sure else None,
+        score_high=found.high if sure else None,
+        psnr=mean("psnr"),
+        ssim=mean("ssim"),
+        consistency=mean("consistency"),
+        ceiling=mean("ceiling"),
+        spec_error={
+            name: float(np.mean([scene.spec_error[name] for scene in scenes]))
+            for name in scenes[0].spec_error
+        },
+        scenes=tuple(scenes),
+        metrics_version=physics.METRICS_VERSION,
+    )

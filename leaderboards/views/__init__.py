@@ -1,0 +1,1 @@
+"""The pages of the leaderboards, one module for each kind."""

@@ -1,0 +1,27 @@
+"""Background work that is never lost: jobs as rows, with leases, and the workers that run them.
+
+The row owns the job; a broker's message only says that there is work, and may be lost, late or
+doubled.
+
+    QUEUED ──claim──▶ RUNNING ──succeed / fail / stop──▶ SUCCEEDED | FAILED | CANCELLED
+      ▲                  │
+      └─ reclaim, release ┘     (the third lost lease: FAILED, code "lost")
+"""
+
+from .models import Job, JobEvent, JobQuerySet, LeaseLost, kinds
+from .rules import ENDED, LEASE, LIVE, State
+from .worker import JobFailed, JobRefused
+
+__all__ = [
+    "ENDED",
+    "LEASE",
+    "LIVE",
+    "Job",
+    "JobEvent",
+    "JobFailed",
+    "JobQuerySet",
+    "JobRefused",
+    "LeaseLost",
+    "State",
+    "kinds",
+]

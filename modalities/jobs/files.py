@@ -1,0 +1,120 @@
+"""The files of attempts at jobs: written whole, and deleted when no row keeps them.
+
+They lie in ``<files_folder>/<pk>/<token>/`` of the kind's storage, so that no attempt can touch the
+files of another. A worker that dies leaves its files behind; the database does not name them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import Self
+from uuid import UUID
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage, storages
+
+from .models import Job, kinds
+from .rules import State
+
+BATCH = 500  # jobs whose rows are read at once
+
+
+class Files:
+    """Writes the files of one attempt; as a context, drops them if the block does not end well."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._storage = storage_of(type(job))
+        self._names: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error:
+            self.drop()
+
+    def keep(self, name: str, content: bytes) -> str:
+        """Store ``content`` whole or not at all; return the name it has in the storage."""
+        stored = self._storage.save(self._job.path(name), ContentFile(content))
+        self._names.append(stored)
+        return stored
+
+    def drop(self) -> None:
+        """Delete all that was kept."""
+        for name in self._names:
+            self._storage.delete(name)
+
+
+def storage_of(kind: type[Job]) -> Storage:
+    return storages[kind.files_storage]
+
+
+def orphans(kind: type[Job]) -> Iterator[str]:
+    """Find the files of attempts that came to nothing, and of jobs that are not there."""
+    folders = _job_folders(kind)
+    for start in range(0, len(folders), BATCH):
+        # The files first: whatever they belong to is in the database by then, or never.
+        listed = {pk: _attempts(kind, pk) for pk in folders[start : start + BATCH]}
+        jobs = kind._base_manager.in_bulk(listed)
+        for pk, attempts in listed.items():
+            job = jobs.get(pk)
+            kept = job.kept_files() if job else set()
+            for token, files in attempts.items():
+                if not (job and job.state == State.RUNNING and str(job.token) == token):
+                    yield from sorted(files - kept)
+
+
+def delete_orphans() -> int:
+    """Delete the orphans of every kind; say how many there were."""
+    count = 0
+    for kind in kinds_with_files():
+        for name in list(orphans(kind)):
+            storage_of(kind).delete(name)
+            count += 1
+    return count
+
+
+def missing(kind: type[Job]) -> Iterator[str]:
+    """Say what a row promises and the storage lacks."""
+    for job in kind._base_manager.iterator(BATCH):
+        for name in sorted(job.kept_files()):
+            if not storage_of(kind).exists(name):
+                yield f"{job} has lost its file {name}."
+
+
+def kinds_with_files() -> list[type[Job]]:
+    return [kind for kind in kinds() if kind.files_folder]
+
+
+def _job_folders(kind: type[Job]) -> list[UUID]:
+    """List the jobs that have a folder; a folder with another name is not ours."""
+    found = []
+    for name in _list(storage_of(kind), kind.files_folder)[0]:
+        try:
+            found.append(UUID(name))
+        except ValueError:
+            continue
+    return found
+
+
+def _attempts(kind: type[Job], pk: UUID) -> dict[str, set[str]]:
+    """List the files of a job by the token of their attempt."""
+    storage, folder = storage_of(kind), f"{kind.files_folder}/{pk}"
+    tokens = (name for name in _list(storage, folder)[0] if name.isdecimal())
+    return {token: set(_walk(storage, f"{folder}/{token}")) for token in tokens}
+
+
+def _walk(storage: Storage, folder: str) -> Iterator[str]:
+    folders, files = _list(storage, folder)
+    yield from (posixpath.join(folder, name) for name in files)
+    for name in folders:
+        yield from _walk(storage, posixpath.join(folder, name))
+
+
+def _list(storage: Storage, folder: str) -> tuple[list[str], list[str]]:
+    try:
+        return storage.listdir(folder)
+    except FileNotFoundError:
+        return [], []
