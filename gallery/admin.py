@@ -1,4 +1,4 @@
-"""Runs in the admin: to look at, to cancel, to start again. Nothing about them is typed in."""
+"""Runs in the admin: look at them, cancel them, start them again. No field can be edited."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
         "state",
         "percent",
         "phase",
-        "attempts",
+        "tries",
         "queued_at",
         "finished_at",
         "error_code",
@@ -48,7 +48,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
     @admin.action(description="Cancel the selected runs", permissions=["operate"])
     def cancel(self, request: HttpRequest, runs: QuerySet[Run]) -> None:
         done = sum(run.cancel(by=request.user.get_username()) for run in runs)
-        self.message_user(request, f"{done} of {len(runs)} runs were still live and are cancelled.")
+        self.message_user(request, f"Cancelled {done} of {len(runs)} runs; the others had ended.")
 
     @admin.action(description="Start the selected runs again", permissions=["operate"])
     def restart(self, request: HttpRequest, runs: QuerySet[Run]) -> None:
@@ -66,7 +66,7 @@ class RunAdmin(ReadOnly, admin.ModelAdmin):
 
 def _why_not(run: Run) -> str:
     if run.is_live:
-        return f"Run {run.pk} is live already."
+        return f"Run {run.pk} is already live."
     if Run.objects.filter(modality=run.modality_id).live().exists():
         return f"Run {run.pk} waits for another run of {run.modality}: only one can be live."
     return f"Run {run.pk} succeeded; compute the gallery again from its page instead."

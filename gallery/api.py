@@ -53,7 +53,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
     class Meta:
         model = Run
         fields: tuple[str, ...] = (
-            *("id", "modality", "method", "seed", "state", "phase", "percent", "attempts"),
+            *("id", "modality", "method", "seed", "state", "phase", "percent", "tries"),
             *("error_code", "error_message", "queued_at", "started_at", "finished_at"),
             *("spec_hash", "physics_version", "cpu_seconds", "calibrated", "violations"),
             *("url", "page"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def mean_psnr(rows: Sequence[SceneRow], means: Sequence[Mean]) -> dict[str, Any]:
-    """Draw every scene's PSNR as a dot and the mean as a line, whose value stands on the axis."""
+    """Draw every scene's PSNR as a dot and the mean as a line, with its value on the axis."""
     traces = []
     for i, mean in enumerate(means):
         # No <b>: Plotly sets it as an inline style, which the security policy refuses.

@@ -20,18 +20,11 @@ from modalities.figures import decibels, fixed, percent, seconds, shortest
 from modalities.jobs import State
 from modalities.jobs.forecast import Forecast, forecast
 from modalities.models import Modality
-from modalities.physics.scenarios import rho, violations
+from modalities.physics.scenarios import WORDS, rho, violations
 
 from . import charts, drawings, snapshot
 from .images import LARGEST_ERROR, object_size
-from .models import Run, Scenario, SceneResult
-
-MEANINGS = {
-    "I": "nominal measurement, nominal operator",
-    "II": "perturbed measurement, nominal operator",
-    "III": "perturbed measurement, true operator (an oracle)",
-    "IV": "perturbed measurement, operator calibrated blind from the data",
-}
+from .models import Run, SceneResult
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Cell:
-    """One scene in one scenario. ``source`` is what the source page printed for it, if anything."""
+    """One scene in one scenario. ``source`` is what the source page printed for it, if any."""
 
     key: str
     scenario: str
@@ -93,13 +86,14 @@ class Mean:
     scenario: str
     title: str
     meaning: str
+    shows: str
     score: Score
     source: Score | None
 
 
 @dataclass(frozen=True)
 class RunLine:
-    """Who computed a run, when, from what, and how it stands now."""
+    """Who computed a run, when, from what, and its state."""
 
     id: str
     url: str
@@ -128,7 +122,7 @@ class RunLine:
 
 @dataclass(frozen=True)
 class PictureSize:
-    """Width and height of an object's picture, so that the page can keep its place."""
+    """Width and height of an object's picture, so that the page can reserve its place."""
 
     width: int
     height: int
@@ -139,8 +133,8 @@ class PictureSize:
 
     @property
     def first(self) -> str:
-        """What the viewer compares with at first: wide pictures are planes of a volume, whose
-        measurement is drawn otherwise and does not lie on them pixel by pixel."""
+        """What the viewer first compares with. Wide pictures show planes of a volume, and the
+        picture of its measurement does not match them pixel by pixel."""
         return "truth" if self.is_wide else "measurement"
 
 
@@ -176,7 +170,7 @@ class Gallery:
 
     @property
     def failed(self) -> RunLine | None:
-        """The newest run, where it ended badly."""
+        """The newest run, if it failed or was cancelled."""
         return self.newest if self.newest and not self.newest.is_live else None
 
     @property
@@ -210,7 +204,7 @@ def of_modality(modality: Modality) -> Gallery:
 
 
 def of_run(run: Run) -> Gallery:
-    """Put together what one run shows, whichever state it is in."""
+    """Put together what one run shows, in any state."""
     base: dict[str, Any] = {
         "key": run.modality.key,
         "compute_url": reverse("gallery:compute", args=[run.modality.key]),
@@ -221,7 +215,7 @@ def of_run(run: Run) -> Gallery:
 
 
 def forecast_of(run: Run) -> Forecast:
-    """Say when ``run`` starts and ends, by the runs of the same gallery and method before it."""
+    """Estimate when ``run`` starts and ends, from earlier runs of this gallery and method."""
     return forecast(run, Run.objects.filter(modality=run.modality_id, method=run.method))
 
 
@@ -276,7 +270,7 @@ def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) ->
     return Cell(
         key=f"{result.scene}-{result.scenario}",
         scenario=result.scenario,
-        meaning=MEANINGS[result.scenario],
+        meaning=WORDS[result.scenario].meaning,
         score=score,
         source=_score(printed.get(result.scenario)),
         consistency=fixed(result.consistency, 3),
@@ -287,7 +281,7 @@ def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) ->
         reconstruction=file_url(run.pk, result.reconstruction.name),
         difference=file_url(run.pk, result.difference.name),
         caption=(
-            f"{scene}, scenario {result.scenario} ({MEANINGS[result.scenario]}): "
+            f"{scene}, scenario {result.scenario} ({WORDS[result.scenario].meaning}): "
             f"{score.psnr_text} dB, SSIM {score.ssim_text}"
         ),
     )
@@ -297,8 +291,9 @@ def _mean(scenario: str, rows: list[SceneRow], source: dict[str, Any]) -> Mean:
     scores = [c.score for row in rows for c in row.cells if c.scenario == scenario]
     return Mean(
         scenario=scenario,
-        title=str(Scenario(scenario).label),
-        meaning=MEANINGS[scenario],
+        title=WORDS[scenario].title,
+        meaning=WORDS[scenario].meaning,
+        shows=WORDS[scenario].shows,
         score=Score(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores)),
         source=_score(source.get("mean", {}).get(scenario)),
     )
@@ -309,7 +304,7 @@ def _score(printed: dict[str, float] | None) -> Score | None:
 
 
 def file_url(run: UUID, name: str | None) -> str:
-    """Give the address of a run's file; ``name`` is the one it has in the storage."""
+    """Return the address of a run's file; ``name`` is the one it has in the storage."""
     return reverse("gallery:file", args=[run, str(name).rsplit("/", 1)[-1]])
 
 

@@ -2,7 +2,7 @@
 
 Pictures that are compared share one scale: truth and reconstruction run from 0 to 1, the
 measurements of a scene over the values of the nominal one, errors from 0 to ``LARGEST_ERROR``.
-Of volumes and series two middle planes are drawn, one below the other.
+Volumes and series are drawn as two middle planes, one below the other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def object_picture(x: Array, scale: Scale = OBJECT_SCALE) -> bytes:
 
 
 def object_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Give the width and height of the picture of an object of ``shape``, before enlarging."""
+    """Return the width and height of the picture of an object of ``shape``, before enlarging."""
     planes = _volume_planes(np.broadcast_to(np.float32(0), shape))
     height, width = _below(planes).shape
     return width, height
@@ -49,7 +49,7 @@ def measurement_picture(y: Array, scale: Scale) -> bytes:
 
 
 def measurement_scale(y: Array) -> Scale:
-    """Give the scale for ``y`` and for what is compared with it: all but its 0.5 % extremes."""
+    """Return the scale for ``y`` and for what is compared with it: all but its 0.5 % extremes."""
     low, high = np.percentile(y, (0.5, 99.5))
     return float(low), float(max(high, low + 1e-12))
 
@@ -69,9 +69,9 @@ def webp(planes: list[Array], scale: Scale, colours: str) -> bytes:
 
 
 def _volume_planes(x: Array) -> list[Array]:
-    """Give what to draw of an object ``[y, x]``, or ``[z, x, y]`` with the tilt axis last.
+    """Return what to draw of an object ``[y, x]``, or ``[z, x, y]`` with the tilt axis last.
 
-    Of a volume: the middle plane seen from above, x to the right, then the middle section across
+    For a volume: the middle plane seen from above, x to the right, then the middle section across
     the tilt axis, z downwards, where the missing wedge shows.
     """
     if x.ndim == 2:
@@ -80,7 +80,7 @@ def _volume_planes(x: Array) -> list[Array]:
 
 
 def _measurement_planes(y: Array) -> list[Array]:
-    """Give what to draw of ``[row, column]``, ``[frame, row, column]`` or ``[tilt, u, v]``."""
+    """Return what to draw of ``[row, column]``, ``[frame, row, column]`` or ``[tilt, u, v]``."""
     if y.ndim == 2:
         return [y]
     if y.shape[0] <= FEW:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -18,13 +18,15 @@ from . import snapshot
 
 
 class Scenario(models.TextChoices):
-    I = "I", "Nominal"  # noqa: E741 - the scenario's name
-    II = "II", "Mismatched"
-    III = "III", "Oracle"
-    IV = "IV", "Calibrated blind"
+    """The names alone; ``physics.scenarios.WORDS`` has the words."""
+
+    I = "I", "I"  # noqa: E741 - the scenario's name
+    II = "II", "II"
+    III = "III", "III"
+    IV = "IV", "IV"
 
 
-class RunQuerySet(JobQuerySet):
+class RunQuerySet(JobQuerySet["Run"]):
     def for_modality(self, modality: Modality) -> Self:
         return self.filter(modality=modality)
 
@@ -45,14 +47,13 @@ class RunQuerySet(JobQuerySet):
         """
         spec = physics.load(modality.key)
         data = snapshot.take(spec)
-        run: Run = self.enqueue(
+        return self.enqueue(
             modality=modality,
             method=method or spec.gallery_method,
             spec=data,
             spec_hash=snapshot.digest(data),
             **fields,
         )
-        return run
 
 
 class Run(Job):
@@ -73,7 +74,7 @@ class Run(Job):
     violations = models.JSONField(default=list, blank=True)
     cpu_seconds = models.FloatField(null=True, blank=True)
 
-    objects = RunQuerySet.as_manager()
+    objects: ClassVar = RunQuerySet.as_manager()
 
     class Meta(Job.Meta):
         ordering = ("-queued_at",)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
-from django.db.models import Avg, F, Max, OuterRef, Q, Subquery
+from django.db.models import Avg, F, Max, OuterRef, Q, QuerySet, Subquery
 
 from modalities.figures import decibels, fixed
 from modalities.models import Modality
@@ -44,7 +44,7 @@ class Thumbnails:
     cost_detail: str = ""
 
     def labelled(self) -> list[dict[str, str]]:
-        """Give what the card prints: address, label and alternative text of each picture."""
+        """Return what the card prints: address, label and alternative text of each picture."""
         if not self.truth:
             return []
         urls = (self.truth, self.measurement, self.reconstruction)
@@ -55,7 +55,7 @@ class Thumbnails:
 
 
 def of(modalities: Sequence[Modality]) -> dict[int, Thumbnails]:
-    """Give the thumbnails of each modality that has a gallery, by its id. One query."""
+    """Return the thumbnails of each modality that has a gallery, by its id. One query."""
     done = Run.objects.succeeded()
     newest = done.filter(modality=OuterRef("modality")).order_by("-queued_at", "-pk")
     runs = (
@@ -72,7 +72,8 @@ def of(modalities: Sequence[Modality]) -> dict[int, Thumbnails]:
         .defer("spec")
         .order_by("modality")
     )
-    return {run.modality_id: _thumbnails(run) for run in runs if run.truth}
+    found = cast("QuerySet[WithAnnotations[Run, Shown]]", runs)
+    return {run.modality_id: _thumbnails(run) for run in found if run.truth}
 
 
 def _thumbnails(run: WithAnnotations[Run, Shown]) -> Thumbnails:

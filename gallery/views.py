@@ -38,14 +38,14 @@ def compute(request: HttpRequest, key: str) -> HttpResponse:
     try:
         with transaction.atomic():
             Run.objects.ask(modality, started_by=request.user if request.user.pk else None)
-    except IntegrityError:  # somebody else was a moment faster: there is one live run, theirs
-        messages.info(request, "This gallery is being computed already.")
+    except IntegrityError:  # another request was faster and started the one live run
+        messages.info(request, "This gallery is already being computed.")
     return redirect(page)
 
 
 @require_safe
 def run(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show one run: what it computed, from what, and all that happened to it."""
+    """Show one run: what it computed, from what, and its history."""
     found = get_object_or_404(Run.objects.select_related("modality", "started_by"), pk=pk)
     return render(
         request,
@@ -64,7 +64,7 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
 @never_cache
 @require_safe
 def progress(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Give the fragment that a page asks for every two seconds, until the run has ended.
+    """Return the fragment that a page asks for every two seconds, until the run has ended.
 
     Status 286 tells htmx to ask no more; after a success the page is loaded again, with pictures.
     """
@@ -86,9 +86,9 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Stop a run; a worker that computes it notices within two seconds."""
     found = get_object_or_404(Run, pk=pk)
     if not may_cancel(request.user, found):
-        raise PermissionDenied("Only who started a run, and the staff, may cancel it.")
+        raise PermissionDenied("Only the person who started a run and the staff may cancel it.")
     if not found.cancel(by=request.user.get_username()):
-        messages.info(request, "This run has ended already; there is nothing to cancel.")
+        messages.info(request, "This run has already ended; there is nothing to cancel.")
     return redirect(found)
 
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class LeaderboardsConfig(AppConfig):
@@ -9,7 +10,7 @@ class LeaderboardsConfig(AppConfig):
         from modalities.jobs import invariants as common
         from modalities.jobs import sweeper
 
-        from . import invariants, ranking
+        from . import curators, invariants, ranking
 
         common.CHECKS.extend(
             [
@@ -21,3 +22,4 @@ class LeaderboardsConfig(AppConfig):
             ]
         )
         sweeper.ALSO.append(ranking.rank_what_waits)
+        post_migrate.connect(curators.make_group, sender=self)

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from modalities.figures import fixed, interval, percent
 from modalities.jobs import State
+from modalities.physics import scoring
 
 from . import counting, tells
 from .models import Attempt, TierScore
@@ -66,6 +67,7 @@ def page(attempt: Attempt) -> dict[str, Any]:
         "metrics_version": attempt.metrics_version,
         "pictures": pictures(attempt),
         "counting": _counting(attempt),
+        "formula": scoring.TIER_FORMULA,
     }
 
 
@@ -105,7 +107,7 @@ def _counting(attempt: Attempt) -> dict[str, Any]:
 
 def _means(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
-        ("Score", fixed(found["score"], 3), "0.4 × PSNR + 0.4 × SSIM + 0.2 × consistency"),
+        ("Score", fixed(found["score"], 3), "the mean over the scenes"),
         ("PSNR", f"{fixed(found['psnr'], 2)} dB", "clipped to 10 to 50 dB in the score"),
         ("SSIM", fixed(found["ssim"], 3), "structural similarity with the truth"),
         ("Consistency", fixed(found["consistency"], 3), "how well Ĥx̂ explains y"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
@@ -180,10 +180,8 @@ _FIELDS = (
     *("source", "source_name", "source_label", "score", "score_low", "score_high"),
     *("rank_low", "rank_high", "is_above_oracle"),
 )
-_CELL_FIELDS = (
-    *("score", "score_low", "score_high", "psnr", "ssim", "consistency"),
-    *("cpu_seconds", "peak_memory_mb"),
-)
+# What a cell holds and does not print; a new figure of ``TierScore`` is one more field of ``Cell``.
+CELL_FIELDS = [f.name for f in fields(Cell) if f.name != "tier" and not f.name.endswith("_text")]
 
 
 def _entries(where: Q) -> list[Any]:
@@ -196,11 +194,11 @@ def _cells(where: Q) -> dict[Any, dict[str, Cell]]:
     found = (
         TierScore.objects.filter(where, entry__is_listed=True)
         .order_by()
-        .values_list("entry_id", "entry__origin", "tier", *_CELL_FIELDS)
+        .values_list("entry_id", "entry__origin", "tier", *CELL_FIELDS)
     )
     for entry, origin, tier_name, *values in found:
         cells[entry][tier_name] = cell(
-            tier_name, origin, dict(zip(_CELL_FIELDS, values, strict=True))
+            tier_name, origin, dict(zip(CELL_FIELDS, values, strict=True))
         )
     return cells
 

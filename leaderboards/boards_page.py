@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from django.urls import reverse
@@ -12,16 +13,18 @@ from django.utils.safestring import SafeString, mark_safe
 from modalities import physics, svg
 from modalities.figures import fixed
 from modalities.models import Modality
+from modalities.physics import scoring
 
-from . import board_rows, boards, charts
+from . import as_of, board_rows, boards, charts
 from .models import Board, Origin, entry_name
 from .published_files import facts_of
 
-STANDARD_FORMULA = "Score = 0.5 × clip((PSNR − 15) / 30, 0, 1) + 0.5 × SSIM."
+STANDARD_FORMULA = f"Score = {scoring.STANDARD_FORMULA}."
 CHALLENGE_FORMULA = (
-    "Overall = mean of the three tiers. Tier = 0.4 × clip((PSNR − 10) / 40, 0, 1) + 0.4 × SSIM + "
-    "0.2 × (1 − ‖y − Ĥx̂‖ / ‖y‖). Below each score: PSNR in dB · SSIM."
+    f"Overall = mean of the three tiers. Tier = {scoring.TIER_FORMULA}. "
+    "Below each score: PSNR in dB · SSIM."
 )
+TIER_FORMULA = f"Score = {scoring.TIER_FORMULA}."
 MOST_IN_DRAWING = 12  # more lines could not be told apart
 MOST_ON_PAGE, MOST_ON_CARD = 100, 12  # rows; the rest is a click away
 
@@ -37,7 +40,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """One board of one origin."""
+    """One board of one origin; tier: for the board of one tier of the challenge.
+
+    past_url: the board as of a date, which measured boards have.
+    """
 
     board: str
     origin: str
@@ -48,6 +54,8 @@ class Panel:
     more: int = 0
     slope: SafeString | str = ""
     is_open: bool = False
+    tier: str = ""
+    past_url: str = ""
 
     @property
     def id(self) -> str:
@@ -55,7 +63,8 @@ class Panel:
 
     @property
     def is_challenge(self) -> bool:
-        return self.board == Board.CHALLENGE
+        """Tell the overall board of the challenge, whose rows have a cell for each tier."""
+        return self.board == Board.CHALLENGE and not self.tier
 
     @property
     def is_measured(self) -> bool:
@@ -63,6 +72,8 @@ class Panel:
 
     @property
     def formula(self) -> str:
+        if self.tier:
+            return TIER_FORMULA
         return CHALLENGE_FORMULA if self.is_challenge else STANDARD_FORMULA
 
 
@@ -132,7 +143,12 @@ def of(modality: Modality) -> BoardsPage:
         tiers={
             tier: [
                 _panel(
-                    Board.CHALLENGE, origin, every.tier(tier, origin), key=modality.key, tier=tier
+                    Board.CHALLENGE,
+                    origin,
+                    every.tier(tier, origin),
+                    key=modality.key,
+                    tier=tier,
+                    on_card=True,
                 )
                 for origin in (Origin.MEASURED, Origin.REPORTED)
             ]
@@ -149,6 +165,15 @@ def of(modality: Modality) -> BoardsPage:
         dataset=source.dataset,
         source=mark_safe(source.html),  # noqa: S308 -- cleaned when the file is read
     )
+
+
+def of_day(modality: Modality, name: str, day: date) -> Panel:
+    """Lay out one measured board as it was at the end of ``day``, for a page of its own."""
+    rows = as_of.read(modality, name, day)
+    tier = "" if name in Board.values else name
+    panel = _panel(as_of.board_of(name), Origin.MEASURED, rows, modality.key, tier)
+    url = f"{reverse('api:board', args=[modality.key, name])}?at={day:%Y-%m-%d}"
+    return replace(panel, title=as_of.BOARDS[name], url=url)
 
 
 def leader_of(panels: Sequence[Panel]) -> Leader:
@@ -175,20 +200,24 @@ def _panel(
     key: str,
     tier: str = "",
     is_open: bool = False,
+    on_card: bool = False,
 ) -> Panel:
     complete = [row for row in rows if row.is_complete and not row.is_reference][:MOST_IN_DRAWING]
-    most = MOST_ON_CARD if tier else MOST_ON_PAGE
+    most = MOST_ON_CARD if on_card else MOST_ON_PAGE
     is_whole = board == Board.CHALLENGE and not tier
+    past = reverse("leaderboards:board_as_of", args=[key, tier or board])
     return Panel(
         board=board,
         origin=origin,
         title=str(Board(board).label),
         origin_title=str(Origin(origin).label),
-        lines=[_line(row, with_bar=not tier) for row in rows[:most]],
+        lines=[_line(row, with_bar=not on_card) for row in rows[:most]],
         url=f"{reverse('api:board', args=[key, tier or board])}?origin={origin}",
         more=max(0, len(rows) - most),
         slope=charts.slope([_series(row) for row in complete]) if is_whole and complete else "",
         is_open=is_open,
+        tier=tier,
+        past_url=past if origin == Origin.MEASURED else "",
     )
 
 

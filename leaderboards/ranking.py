@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ def refresh(modality: Modality, board: str) -> bool:
     if row is None:
         return False
     lines = _read(modality, board)
-    _rank(lines, tiers_of(board))
+    rank(lines, tiers_of(board))
     with transaction.atomic():
         newer = Ranking.objects.filter(pk=row.pk, ranked__lt=row.wanted)
         if not newer.update(ranked=row.wanted, ranked_at=Now()):
@@ -70,9 +70,9 @@ class Line:
     pk: Any
     competes: bool
     is_oracle: bool
-    before: tuple[Any, ...]
-    scenes: dict[str, list[float]]
-    told: dict[str, float]
+    scenes: dict[str, list[float]] = field(default_factory=dict)
+    told: dict[str, float] = field(default_factory=dict)
+    before: tuple[Any, ...] = ()
     score: float | None = None
     score_low: float | None = None
     score_high: float | None = None
@@ -83,6 +83,11 @@ class Line:
 
     def figures(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in FIGURES)
+
+    def add(self, tier: str, told: float, result: dict[str, Any] | None) -> None:
+        """Note what counts on a tier: the score that everybody knows, and the exact result."""
+        self.told[tier] = told
+        self.scenes[tier] = [scene["score"] for scene in result["scenes"]] if result else []
 
 
 def _read(modality: Modality, board: str) -> list[Line]:
@@ -97,23 +102,20 @@ def _read(modality: Modality, board: str) -> list[Line]:
             competes=is_listed and not reference,
             is_oracle=variant == Variant.ORACLE,
             before=tuple(before),
-            scenes={},
-            told={},
         )
     scores = TierScore.objects.filter(entry__in=entries.order_by().values("pk"))
     for pk, tier, score, result in scores.values_list("entry", "tier", "score", "attempt__result"):
-        lines[pk].told[tier] = score
-        lines[pk].scenes[tier] = [scene["score"] for scene in result["scenes"]] if result else []
+        lines[pk].add(tier, score, result)
     return list(lines.values())
 
 
-def _rank(lines: list[Line], tiers: tuple[ScoreTier, ...]) -> None:
+def rank(lines: list[Line], tiers: tuple[ScoreTier, ...]) -> None:
     """Fill in scores, intervals and ranks. Only complete entries that compete are ranked."""
     complete = [line for line in lines if all(tier in line.told for tier in tiers)]
     for line in complete:
         _score(line, tiers)
-    for line, rank in _ranks([line for line in complete if line.competes]):
-        line.rank = rank
+    for line, place in _ranks([line for line in complete if line.competes]):
+        line.rank = place
     _bounds([line for line in complete if line.competes], tiers)
     oracles = [_public(line) for line in lines if line.is_oracle]
     limit = max(oracles, default=float("inf")) + LUCK

@@ -1,8 +1,8 @@
-"""Addresses of methods, entries, submissions."""
+"""Addresses of methods, entries, submissions, the curator's desk and the history."""
 
 from django.urls import path
 
-from .views import entries, methods, registering, submissions
+from .views import desk, entries, history, methods, registering, submissions
 
 app_name = "leaderboards"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("methods/<slug:slug>/", methods.method, name="method"),
     path("methods/<slug:slug>/edit/", registering.edit, name="edit_method"),
     path("modalities/<slug:key>/starter.py", methods.starter, name="starter"),
+    path("modalities/<slug:key>/boards/<slug:board>/", history.board_as_of, name="board_as_of"),
     path("entries/<uuid:pk>/", entries.entry, name="entry"),
     path("entries/<uuid:pk>/bundle.zip", entries.evidence, name="bundle"),
     path("submissions/", submissions.submissions, name="submissions"),
@@ -19,4 +20,11 @@ urlpatterns = [
     path("submissions/<uuid:pk>/progress/", submissions.progress, name="progress"),
     path("submissions/<uuid:pk>/cancel/", submissions.cancel, name="cancel"),
     path("submissions/<uuid:pk>/choose/", submissions.choose, name="choose"),
+    path("curate/", desk.curate, name="curate"),
+    path("curate/<uuid:pk>/", desk.entry, name="desk"),
+    path("curate/<uuid:pk>/decide/", desk.decide, name="decide"),
+    path("curate/<uuid:pk>/rerun/", desk.rerun, name="rerun"),
+    path("curate/<uuid:pk>/progress/", desk.progress, name="desk_progress"),
+    path("history/", history.history, name="history"),
+    path("history/feed.atom", history.HistoryFeed(), name="history_feed"),
 ]

@@ -110,7 +110,7 @@ class ModalityDetailSerializer(ModalitySerializer):
 
 
 def ranges(spec: Spec, tier: str) -> list[dict[str, Any]]:
-    """Give the range of each unknown in a tier, in the order of the catalogue."""
+    """Return the range of each unknown in a tier, in the order of the catalogue."""
     found = [(m, tier_range(spec, m.name, tier)) for m in spec.mismatches]
     return [
         {"name": m.name, "symbol": m.symbol, "unit": m.unit, "min": low, "max": high}

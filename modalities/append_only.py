@@ -46,11 +46,11 @@ class _Triggers(models.BaseConstraint):
         return ""
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Guard a table that is there. PostgreSQL's alone: Django has SQLite remake the table."""
+        """Add the triggers to an existing table. PostgreSQL only: on SQLite Django remakes it."""
         return self._statements(model, schema_editor)[0]
 
     def remove_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Take the function away, and with it its triggers."""
+        """Drop the function together with its triggers."""
         return self._statement("DROP FUNCTION %(name)s() CASCADE", model, schema_editor)
 
     def __eq__(self, other: object) -> bool:
@@ -66,10 +66,10 @@ class _Triggers(models.BaseConstraint):
 
 
 class NeverChanged(_Triggers):
-    """Refuse to change or delete a row, however it is asked: by Django, another program, by hand.
+    """Refuse to change or delete a row, from Django, another program or an SQL prompt.
 
-    It holds without exception, so a row of history depends on nothing that may go: its foreign keys
-    are PROTECT, or DO_NOTHING without a constraint, and then keep the number of what has gone.
+    There is no exception, so a row of history never depends on a row that can be deleted: its
+    foreign keys are PROTECT, or DO_NOTHING without a constraint, which keep the deleted row's id.
     """
 
     default_violation_error_message = "History cannot be changed or deleted."
@@ -123,7 +123,7 @@ class WrittenOnce(_Triggers):
 
 
 class AppendOnlyQuerySet(models.QuerySet):
-    """History is read and added; nothing else."""
+    """Read and add history; nothing else."""
 
     def update(self, **kwargs: Any) -> int:
         raise TypeError("History cannot be changed.")
@@ -133,7 +133,7 @@ class AppendOnlyQuerySet(models.QuerySet):
 
 
 class AppendOnly(models.Model):
-    """A row of history. Python refuses what the database would, and says where."""
+    """A row of history. Python refuses a change before the database does, with a traceback."""
 
     class Meta:
         abstract = True

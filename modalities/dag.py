@@ -34,7 +34,7 @@ class Graph:
 
 
 def graph(spec: Spec) -> Graph:
-    """Give the graph of a modality's forward model."""
+    """Return the graph of a modality's forward model."""
     steps = [
         Node(
             id=step.name,

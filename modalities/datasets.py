@@ -2,14 +2,14 @@
 
 Two places. The *challenge file* holds what a method may see: measurements, nominal operator,
 ranges; in the public tier also the truth. Those of public and dev lie in the site's storage, for
-download; hidden's never leaves the server. The *truth file* holds objects and true mismatch, lies
-under ``settings.TRUTH_DIR`` (mode 0700) and is read by the scorer alone. The two are written
+download; that of hidden never leaves the server. The *truth file* holds objects and true mismatch,
+lies under ``settings.TRUTH_DIR`` (mode 0700) and only the scorer reads it. The two are written
 separately: deleting from HDF5 only unlinks, the bytes stay.
 
 Public data follow from the repository, so that anyone can make them again. Scenes, noise and true
 mismatch of dev and hidden follow from the deployment's secret key. All four scenes of a tier share
-one true mismatch. It is drawn anywhere in the tier's ranges but near their middles, which guessers
-try first, and again where all of it lies close to the nominal values: then nothing would be blind.
+one true mismatch. It is drawn anywhere in the tier's ranges except near their middles, which
+guessers try first, and drawn again if it lies so close to nominal that nobody need calibrate.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from modalities.physics import Array, Forward, Spec
 VERSION = 1
 DOWNLOADABLE = ("public", "dev")
 RUNNER = {"public": "upload", "dev": "upload", "hidden": "program"}
-# A true value keeps this far from the middle of its range, and from its ends, as parts of it.
+# How far a true value lies from the middle and from the ends of its range, as parts of the range.
 MIDDLE, ENDS = 0.06, 0.04
-# A tier's mismatch is at least so large: root mean square over its parts, in perturbed values.
+# The smallest mismatch of a tier: root mean square over its parts, in perturbed values.
 LEAST_MISMATCH = 0.6
 
 
@@ -75,7 +75,7 @@ def sample_names(spec: Spec) -> tuple[str, ...]:
 
 
 def ranges(spec: Spec, tier: str) -> dict[str, tuple[float, float]]:
-    """Give the range of each unknown in ``tier``, by name."""
+    """Return the range of each unknown in ``tier``, by name."""
     return {m.name: physics.tier_range(spec, m.name, tier) for m in spec.mismatches}
 
 
@@ -109,7 +109,7 @@ def _key(tier: str) -> bytes:
     if not settings.DATA_KEY:
         raise ImproperlyConfigured(
             f"PWM_DATA_KEY is not set here, and the {tier} tier follows from it. Workers that "
-            "score and build_datasets must have it, all with the same value; web servers need not."
+            "score and build_datasets must have it, all with the same value; web servers do not."
         )
     return settings.DATA_KEY.encode()
 
@@ -149,7 +149,7 @@ def hidden_challenge_path(spec: Spec) -> Path:
 
 
 def is_built(spec: Spec, tier: str) -> bool:
-    """Tell whether both files of the tier are there, made from today's spec and key."""
+    """Say whether both files of the tier are there, made from today's spec and key."""
     challenge = (
         default_storage.exists(challenge_name(spec, tier))
         if tier in DOWNLOADABLE
@@ -159,7 +159,7 @@ def is_built(spec: Spec, tier: str) -> bool:
 
 
 def load_truth(spec: Spec, tier: str) -> Truth:
-    """Read the truth of a tier. For the scorer alone; raise FileNotFoundError where it is not."""
+    """Read the truth of a tier. Only the scorer may; raise FileNotFoundError if there is none."""
     with h5py.File(_secret_path(spec, tier, "truth"), "r") as h5:
         return Truth(h5["x_true"][:], json.loads(h5.attrs["true_spec"]))
 
@@ -174,7 +174,7 @@ def load_measurements(spec: Spec, tier: str) -> list[Array]:
 
 
 def load_public_truth(spec: Spec, scene: int) -> Array:
-    """Read one object of the public tier from the file that everybody can download."""
+    """Read one object of the public tier from the file that anybody can download."""
     name = sample_names(spec)[scene]
     with (
         default_storage.open(challenge_name(spec, "public")) as stored,
@@ -278,7 +278,7 @@ def _dataset(group: h5py.Group, name: str, values: Array, description: str) -> N
 
 
 def _replace(path: Path, fill: Any) -> None:
-    """Write a file for the scorer's eyes and put it in place in one move."""
+    """Write a file that only the scorer may read, and rename it into place."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chmod(Path(settings.TRUTH_DIR), 0o700)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".writing")
@@ -303,7 +303,7 @@ def _sha256(path: Path) -> str:
 def spec_errors(
     spec: Spec, tier: str, estimate: Mapping[str, float], truth: Mapping[str, float]
 ) -> dict[str, float]:
-    """Give |Δθ̂ − Δθ| of each unknown as a part of its range in the tier."""
+    """Return |Δθ̂ − Δθ| of each unknown as a part of its range in the tier."""
     return {
         name: abs(estimate[name] - truth[name]) / (high - low)
         for name, (low, high) in ranges(spec, tier).items()

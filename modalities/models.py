@@ -23,11 +23,11 @@ key_rule = RegexValidator(
 
 class ModalityQuerySet(models.QuerySet["Modality"]):
     def listed(self) -> Self:
-        """Those that the catalogue still has, grouped as on the home page."""
+        """Keep those that the catalogue still has, grouped as on the home page."""
         return self.filter(is_listed=True).order_by("category", "name")
 
     def quickest_first(self) -> list[Modality]:
-        """Those of the set with the smallest objects first: their pages fill in soonest."""
+        """Sort by the size of the object: pages of small ones fill in soonest."""
         return sorted(self, key=lambda modality: math.prod(modality.spec.shape))
 
     def touch(self) -> int:
@@ -36,7 +36,7 @@ class ModalityQuerySet(models.QuerySet["Modality"]):
 
 
 class Modality(models.Model):
-    """One imaging modality: what its page says, and the key under which everybody knows it.
+    """One imaging modality: what its page says, and its key, the same everywhere.
 
     facts: the signal chain, set-up, references, datasets and source gallery of the TOML file.
     sections: the prose as ``[{"slug", "title", "html"}]``, rendered once, in the page's order.

@@ -57,7 +57,7 @@ def sections(text: str, filename: str) -> list[dict[str, str]]:
 
 
 def split(text: str, filename: str) -> list[dict[str, str]]:
-    """Split any Markdown at its level-2 headings, as ``sections`` does, whatever they are."""
+    """Split any Markdown at its level-2 headings, as ``sections`` does, with any titles."""
     tokens = _parse(text, filename)
     starts = [i for i, t in enumerate(tokens) if t.type == "heading_open" and t.tag == "h2"]
     titles = [tokens[i + 1].content for i in starts]
@@ -162,7 +162,7 @@ def _math_rule(state: StateInline, silent: bool) -> bool:
 
 
 def _mathml(latex: str, display: Literal["block", "inline"]) -> str:
-    """Give MathML, or "" for a formula that cannot be read."""
+    """Return MathML, or "" for a formula that cannot be read."""
     try:
         mathml = convert(latex, display=display)
     except Exception:  # latex2mathml has a dozen kinds of its own, without a common base

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: Django's storage in a folder, made safe against faults."""
+"""Files that are complete or absent: Django's storage in a folder, safe against crashes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ UNFINISHED = ".unfinished-"
 class WholeFileStorage(FileSystemStorage):
     """Write under a temporary name in the same folder, and rename when all bytes are on disk.
 
-    A crash or a full disk leaves no half file under a name that somebody reads. Object stores such
-    as S3 do this themselves. What a crash leaves behind is found by ``unfinished``.
+    After a crash or on a full disk no incomplete file has its final name. Object stores such
+    as S3 do this themselves. ``unfinished`` finds what a crash leaves behind.
     """
 
     def _save(self, name: str, content: File) -> str:
@@ -42,7 +42,7 @@ class WholeFileStorage(FileSystemStorage):
         draft.chmod(self.file_permissions_mode or 0o644)
 
     def _place(self, draft: Path, name: str) -> str:
-        """Give the draft its name; a name that was taken meanwhile is left to who has it."""
+        """Give the draft its name, or another one if that was taken meanwhile."""
         while True:
             with contextlib.suppress(FileExistsError):
                 os.link(draft, self.path(name))
@@ -50,7 +50,7 @@ class WholeFileStorage(FileSystemStorage):
             name = self.get_available_name(name)
 
     def unfinished(self, older_than: float = 3600.0) -> Iterator[Path]:
-        """Find what writers left behind that died longer than ``older_than`` seconds ago."""
+        """Find the drafts of writers that died more than ``older_than`` seconds ago."""
         before = time.time() - older_than
         for path in Path(self.location).rglob(f"{UNFINISHED}*"):
             with contextlib.suppress(FileNotFoundError):

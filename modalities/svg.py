@@ -85,7 +85,7 @@ def drawing(
 
 
 def linked_drawing(width: float, height: float, parts: Iterable[str], label: str) -> SafeString:
-    """Put parts together that hold links: a group, whose links a screen reader can visit."""
+    """Put parts with links together, as a group, so that screen readers can reach the links."""
     made = drawing(width, height, parts, label)
     return mark_safe(made.replace('role="img"', 'role="group"', 1))  # noqa: S308
 

@@ -1,4 +1,4 @@
-"""Catalogue files to rows: one direction, all or nothing, and again as often as you like."""
+"""Catalogue files to rows: one direction, all or nothing, repeatable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .physics.catalogue import CATALOGUE
 
 
 def sync(folder: Path = CATALOGUE) -> list[str]:
-    """Make the rows agree with the files; give the keys of the modalities that changed.
+    """Make the rows agree with the files; return the keys of the modalities that changed.
 
     Raise CatalogueError for a wrong file; the database is then as it was.
     """

@@ -1,4 +1,4 @@
-"""What can be downloaded of each tier: addresses, sizes and checksums, ready to be printed."""
+"""The downloads of each tier: addresses, sizes and checksums, ready to print."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_BUILT = (
 class Download:
     """The data of one tier. ``url`` is empty where there is nothing to download; ``why`` says why.
 
-    holds: what the file has of each of its samples.
+    holds: what the file contains for each of its samples.
     """
 
     tier: str

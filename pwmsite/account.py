@@ -1,4 +1,4 @@
-"""A person's own corner: who they are, their API tokens, methods and submissions."""
+"""The account page: a person's API tokens, methods and submissions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TokenForm(forms.Form):
     name = forms.CharField(
         label="What is it for?",
         max_length=60,
-        error_messages={"required": "Say what the token is for, so that you know it again."},
+        error_messages={"required": "Say what the token is for, so that you recognise it later."},
     )
 
 
@@ -50,7 +50,7 @@ def page(request: SignedIn) -> HttpResponse:
 @require_POST
 @sensitive_variables("text")
 def make_token(request: SignedIn) -> HttpResponse:
-    """Make a token and show its text, this once, in the answer itself: it is stored nowhere."""
+    """Make a token and show its text once, in this answer; the text is not stored."""
     form = TokenForm(request.POST)
     if ApiToken.objects.filter(user=request.user).count() >= MOST_TOKENS:
         form.add_error(None, f"You have {MOST_TOKENS} tokens; revoke one that you do not need.")
@@ -63,7 +63,7 @@ def make_token(request: SignedIn) -> HttpResponse:
 @login_required
 @require_POST
 def revoke_token(request: SignedIn, pk: int) -> HttpResponse:
-    """Take a token back, at once; somebody else's is not there."""
+    """Revoke a token at once; for anybody but its owner it does not exist."""
     row = get_object_or_404(ApiToken, pk=pk, user=request.user)
     row.delete()
     messages.success(request, f"The token {row} is revoked; programs that use it are refused.")

@@ -1,9 +1,9 @@
-"""Put everything that the site cannot make again into one file, and take it out again.
+"""Put everything that the site cannot recompute into one file, and restore it from there.
 
 A backup is a tar file: the database as its own program dumps it, the folders of the storages, the
 truth of the tiers, the keys that the site made for itself, and last a list of checksums, so that
-half a backup is told from a whole one. Files in S3 and keys given by the environment are not the
-site's to copy; docs/deploy.md says what to do with them.
+an incomplete backup is noticed. It leaves out files in S3 and keys given by the environment;
+docs/deploy.md says how to keep those.
 """
 
 from __future__ import annotations
@@ -116,12 +116,12 @@ def read(source: Path, replace: bool = False) -> int:
     """Put the backup ``source`` in place of what is there; return how many files it held.
 
     Everything is unpacked and checked beside its place before anything is replaced. Without
-    ``replace`` a site that has something already is left alone.
+    ``replace`` a site that already has data stays as it is.
     """
     if not replace and (taken := next(_taken(), None)):
         raise BackupError(
-            f"There is something already: {taken}. Restore into an empty place, "
-            "or let it be replaced with --replace."
+            f"There is data already: {taken}. Restore into an empty place, "
+            "or replace it with --replace."
         )
     with tempfile.TemporaryDirectory(dir=settings.VAR_DIR) as name:
         unpacked = Path(name)
@@ -161,7 +161,7 @@ def _unpack(source: Path, target: Path) -> dict[str, str]:
 
 
 def _take(tar: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> str:
-    """Write one file of ``tar`` below ``target``, whatever its name says; return its SHA-256."""
+    """Write one file of ``tar`` below ``target``, never elsewhere; return its SHA-256."""
     path = (target / entry.name).resolve()
     packed = tar.extractfile(entry) if entry.isfile() else None
     if packed is None or not path.is_relative_to(target.resolve()):

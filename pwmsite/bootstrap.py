@@ -2,8 +2,8 @@
 
 This file runs before anything is installed, perhaps on a Python that is too old, so it uses the
 standard library only and no recent syntax. It makes the virtual environment in .venv, installs
-the locked packages when the lock has changed, and hands over to pwmsite/serve.py. Whatever stands
-in the way is told in one sentence that says what to do.
+the locked packages when the lock has changed, and hands over to pwmsite/serve.py. If it cannot go
+on, one sentence says why and what to do.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HOST = "127.0.0.1"
 
 
 class CannotStart(Exception):
-    """Something outside PWM stands in the way; the message says what to do about it."""
+    """Something outside PWM keeps it from starting; the message says what to do."""
 
 
 def say(line: str) -> None:
@@ -61,7 +61,7 @@ def check_writable(folder: Path) -> None:
 
 
 def check_venv_module() -> None:
-    """See that this Python can make virtual environments; Debian splits that part off."""
+    """Check that this Python can make virtual environments; Debian splits that part off."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401

@@ -20,17 +20,17 @@ BROKER_WAIT = 2.0  # seconds for which a visitor waits for a broker that does no
 
 
 def state_folder(path: Path) -> Path:
-    """Make the folder that holds the site's state, and see that it can be written."""
+    """Make the folder that holds the site's state, and check that it can be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(
             f"The folder {path} cannot be made ({error.strerror}). "
-            "Name one that can be written in PWM_VAR."
+            "Set PWM_VAR to a folder that can be."
         ) from error
     if not os.access(path, os.W_OK):
         raise ImproperlyConfigured(
-            f"The folder {path} cannot be written. Name one that can be in PWM_VAR."
+            f"The folder {path} cannot be written. Set PWM_VAR to a folder that can be."
         )
     return path
 
@@ -124,8 +124,8 @@ def broker(url: str, folder: Path) -> dict[str, Any]:
 
 
 def _hurry(scheme: str) -> dict[str, Any]:
-    """Say how soon to give up: whoever sends a message has a visitor waiting, and the sweeper sends
-    it again. A socket left to itself waits for minutes when the broker's machine has gone."""
+    """Say how soon to give up: a visitor waits for the message to be sent, and the sweeper sends it
+    again later. By default a socket waits for minutes when the broker's machine has gone."""
     tries = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1}
     waits = ["connect_retries_timeout"]
     if scheme.startswith("redis"):

@@ -1,4 +1,4 @@
-"""The examples on a modality's page: code that runs as it stands, and how to cite the page."""
+"""The examples on a modality's page: code that runs as it is, and how to cite the page."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ print(physics.psnr(x, x_hat), physics.ssim(x, x_hat), physics.consistency(y, H, 
 
 
 def api(key: str) -> str:
-    """Read the boards of one modality with nothing but Python's own library."""
+    """Read the boards of one modality with Python's standard library alone."""
     return f"""\
 import json
 from urllib.request import urlopen
 
-site = "http://127.0.0.1:8000"                    # or wherever you read this page
+site = "http://127.0.0.1:8000"                    # or the site where you read this
 with urlopen(f"{{site}}/api/v1/modalities/{key}/") as answer:
     print(json.dumps(json.load(answer), indent=1)[:2000])"""
 
@@ -37,7 +37,7 @@ with urlopen(f"{{site}}/api/v1/modalities/{key}/") as answer:
 def submit(key: str) -> str:
     """Download, reconstruct with the starter and submit, from a shell."""
     return f"""\
-site=http://127.0.0.1:8000                        # or wherever you read this page
+site=http://127.0.0.1:8000                        # or the site where you read this
 curl -fo public.h5 $site/modalities/{key}/data/public.h5
 curl -fo starter.py $site/modalities/{key}/starter.py
 python starter.py public.h5 submission.h5         # needs NumPy, SciPy and h5py
@@ -46,7 +46,7 @@ curl -f $site/api/v1/submissions/ -H "Authorization: Bearer $PWM_TOKEN" \\
 
 
 def bibtex(modality: Modality) -> str:
-    """Cite the page of one modality at its present revision."""
+    """Cite the page of one modality at its current revision."""
     key = modality.key.replace("_", "-")
     return f"""\
 @misc{{pwm-{key},

@@ -1,4 +1,4 @@
-"""What this machine lacks for all of PWM, and how to get it; nothing here is needed to start."""
+"""Optional features that this machine cannot offer, and how to get them."""
 
 import ctypes
 import importlib.util
@@ -31,7 +31,7 @@ class Feature:
 
     name: str
     is_there: Callable[[], bool]
-    wants: str
+    needs: str
     remedy: str
 
 
@@ -64,9 +64,9 @@ FEATURES = [
 
 
 def missing() -> list[str]:
-    """Return one line per feature that is off: what it wants, and how to get it."""
+    """Return one line per feature that is off: what it needs, and how to get it."""
     return [
-        f"Off here: {feature.name}, for want of {feature.wants} ({feature.remedy})."
+        f"Off here: {feature.name}, which needs {feature.needs} ({feature.remedy})."
         for feature in FEATURES
         if not feature.is_there()
     ]

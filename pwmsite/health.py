@@ -1,7 +1,7 @@
 """Is the site alive (``/healthz``), and can it do its work (``/readyz``)?
 
-``/healthz`` touches nothing: a process that answers is alive, and restarting it would mend nothing
-else. ``/readyz`` looks at each thing the site stands on and names what is missing, without its
+``/healthz`` touches nothing: a process that answers is alive, and a restart would repair nothing
+else. ``/readyz`` checks each thing that the site depends on and names what is missing, without its
 address or the error's text, because anybody may read it.
 """
 
@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from pwmsite.models import SILENCE, Worker
 
 log = structlog.get_logger(__name__)
-REMEMBERED = 5  # seconds for which an answer stands, so that asking costs next to nothing
+REMEMBERED = 5  # seconds that an answer is cached, so that asking costs next to nothing
 BROKER_WAIT = 2.0
 
 
@@ -73,7 +73,7 @@ def outcome(name: str, check: Callable[[], None]) -> str:
         check()
     except NotReady as reason:
         return str(reason)
-    except Exception as error:  # whatever a driver raises: each is a reason not to be ready
+    except Exception as error:  # any error of a driver means that the site is not ready
         log.warning("A part of the site cannot be used.", part=name, error=str(error))
         return f"The {name} cannot be used; the log says why."
     return "ok"

@@ -40,7 +40,7 @@ def _modalities() -> ModalityQuerySet:
 
 
 def matches(modality: Modality, q: str) -> bool:
-    """Tell whether every word of ``q`` begins a word of the modality's names, task or unknowns."""
+    """Say whether every word of ``q`` begins a word of the modality's names, task or unknowns."""
     unknowns = [f"{m.name} {m.name.replace('_', ' ')}" for m in modality.spec.mismatches]
     names = [modality.key, modality.name, modality.short_name, modality.category, modality.task]
     words = re.findall(r"[\w-]+", " ".join([*names, *modality.aliases, *unknowns]).casefold())
@@ -48,7 +48,7 @@ def matches(modality: Modality, q: str) -> bool:
 
 
 def found(q: str) -> dict[str, Any]:
-    """Give the modalities and methods whose names match, a few of each."""
+    """Return the modalities and methods whose names match, a few of each."""
     if not q:
         return {"modalities": [], "methods": []}
     return {

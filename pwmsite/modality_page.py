@@ -1,4 +1,4 @@
-"""What the page of one modality holds, put together from all apps: texts ready to be printed."""
+"""What the page of one modality holds, put together from all apps, ready to print."""
 
 from __future__ import annotations
 

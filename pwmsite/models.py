@@ -10,11 +10,11 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
-# A worker reports every BEAT; after SILENCE without a report it is taken for gone.
+# A worker reports every BEAT; after SILENCE without a report it counts as gone.
 BEAT = timedelta(seconds=10)
 SILENCE = 3 * BEAT
 FORGOTTEN = timedelta(days=1)
-PREFIX = "pwm_"  # so that a token that got into a file is found by those who search for such
+PREFIX = "pwm_"  # so that scanners for leaked secrets recognise a token
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
@@ -46,13 +46,13 @@ class Worker(models.Model):
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def make(self, user: Any, name: str) -> tuple["ApiToken", str]:
-        """Make a token; give its row, and its text, which nobody can read again."""
+        """Make a token; return its row and its text, which nobody can read again."""
         text = PREFIX + secrets.token_urlsafe(32)
         row = self.create(user=user, name=name, digest=digest(text), hint=text[: len(PREFIX) + 4])
         return row, text
 
     def known(self, text: str) -> "ApiToken | None":
-        """Find the token that ``text`` is, of a person who may log in, and note that it was used.
+        """Find the token with this text, if its owner may log in, and note that it was used.
 
         The use is written once a minute at most, so that reading costs no write.
         """
@@ -82,7 +82,7 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.hint}…)"
 
     def was_used_long_ago(self) -> bool:
-        """Tell whether its last use was not noted within the last minute."""
+        """Say whether the last noted use is more than a minute ago."""
         since = timezone.now() - timedelta(minutes=1)
         return self.last_used_at is None or self.last_used_at < since
 

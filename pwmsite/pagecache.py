@@ -1,9 +1,9 @@
 """Public pages, kept as bytes until what they show changes.
 
-A page's version is one cheap query. It names the cached page and is its ETag, so that a reader
-who has the page already gets 304, and nothing ever has to be invalidated: an old page is simply
-not asked for any more. Such a page is the same for everybody; what belongs to one reader comes
-in a fragment of its own (views.corner).
+A page's version is one cheap query. It names the cached page and is its ETag, so that a reader who
+has the page already gets 304, and nothing ever has to be invalidated: nobody requests an old page
+any more. Such a page is the same for everybody; what belongs to one reader comes in a fragment of
+its own (views.corner).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KeptView = Callable[..., HttpResponseBase]
 
 
 def _release() -> str:
-    """Name the code that draws the pages: the time of the newest file that has a say."""
+    """Name the code that draws the pages: the time of the newest of its files."""
     folders = ("pwmsite", "modalities", "leaderboards", "gallery", "templates", "static")
     files = (
         path

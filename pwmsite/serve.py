@@ -21,7 +21,7 @@ from types import FrameType
 from pwmsite import features
 from pwmsite.bootstrap import ROOT, say
 
-PATIENCE = 8.0  # seconds that a process has to end by itself before it is killed
+GRACE = 8.0  # seconds that a process has to end by itself before it is killed
 LONGEST_PAUSE = 30.0
 HEALTHY = 60.0  # a process that lived so long starts again without a pause
 PR_SET_PDEATHSIG = 1
@@ -29,7 +29,7 @@ LIBC = ctypes.CDLL(None)
 
 
 def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the supervisor is gone, be it by ``kill -9``."""
+    """Ask the kernel for SIGTERM when the supervisor is gone, even after ``kill -9``."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -127,7 +127,7 @@ def stop(running: list[Program]) -> None:
     """End all processes: ask first, wait, then kill what remains with all that it started."""
     for program in running:
         program.signal(signal.SIGTERM)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + GRACE
     while time.monotonic() < deadline and not all(p.has_ended() for p in running):
         time.sleep(0.05)
     for program in running:
@@ -145,7 +145,7 @@ def answers(address: str) -> bool:
 
 
 class Stopped(Exception):
-    """Somebody asked the site to stop (Ctrl-C or SIGTERM)."""
+    """The site was asked to stop (Ctrl-C or SIGTERM)."""
 
 
 def _ask_to_stop(number: int, frame: FrameType | None) -> None:

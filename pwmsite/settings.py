@@ -150,12 +150,12 @@ ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if env("PWM_EMAIL_URL", default="") else "optional"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
-# History says what was; nobody goes back to it by a button.
+# The admin shows history and offers no button to restore an old version.
 SIMPLE_HISTORY_REVERT_DISABLED = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "PWM"
 
-# ---------------------------------------------------------------- what a browser is told
+# ---------------------------------------------------------------- security headers
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -217,12 +217,12 @@ CELERY_BROKER_URL = _broker["url"]
 CELERY_BROKER_TRANSPORT_OPTIONS = _broker["options"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a worker waits for its broker
-# RabbitMQ closes the channel of whoever takes half an hour for a message; the job goes on.
+# RabbitMQ closes a channel that takes half an hour for a message; the job continues.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "gallery"
-# A worker that is not told otherwise (-Q) serves all three.
+# A worker serves all three unless -Q says otherwise.
 CELERY_TASK_QUEUES = [Queue(name) for name in ("gallery", "scoring", "hidden")]
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -231,19 +231,19 @@ CELERY_WORKER_CONCURRENCY = env.int("PWM_WORKERS", default=len(os.sched_getaffin
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
 CELERY_BEAT_SCHEDULE = {"house": {"task": "pwmsite.tasks.keep_house", "schedule": 3600.0}}
 CELERY_TIMEZONE = "UTC"
-# A job whose worker is silent for so long goes back to the queue.
+# A job whose worker has been silent for this long goes back to the queue.
 PWM_LEASE_SECONDS = env.float("PWM_LEASE_SECONDS", default=30.0)
-# May visitors who are not logged in start a gallery run? On one's own machine they may.
+# May visitors who are not logged in start a gallery run? On your own machine they may.
 PWM_OPEN_COMPUTE = env.bool("PWM_OPEN_COMPUTE", default=not PRODUCTION)
 
 # ---------------------------------------------------------------- mail, logs, metrics
 globals().update(env.email_url_config(env("PWM_EMAIL_URL", default="") or "consolemail://"))
 EMAIL_TIMEOUT = 10
-# Mails are written by workers, which nobody has asked for a page: where the site is, they are told.
+# Workers write the mails, with no request at hand that says where the site is.
 PWM_SITE_URL = env(
     "PWM_SITE_URL", default=f"https://{ALLOWED_HOSTS[0]}" if PRODUCTION else "http://127.0.0.1:8000"
 )
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("PWM_MAIL_FROM", default="pwm@localhost")
 LOGGING = logs.configure(as_json=PRODUCTION, level=env("PWM_LOG_LEVEL", default="INFO"))
-# What Prometheus must bring to read /metrics; without it there is no such page.
+# The token that Prometheus sends to read /metrics; without one there is no such page.
 PWM_METRICS_TOKEN = env("PWM_METRICS_TOKEN", default="")

@@ -1,4 +1,4 @@
-"""API tokens: ``Authorization: Bearer pwm_…`` stands for the person who made the token."""
+"""API tokens: ``Authorization: Bearer pwm_…`` acts for the person who made the token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMES = (b"bearer", b"token")
 
 
 class TokenAuthentication(BaseAuthentication):
-    """Take a token from the Authorization header; leave requests without one to others."""
+    """Read a token from the Authorization header; leave requests without one to other schemes."""
 
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
         scheme, _, text = get_authorization_header(request).partition(b" ")

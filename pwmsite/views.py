@@ -1,4 +1,4 @@
-"""The pages that several apps share: home, one modality, about, the way into the API."""
+"""The pages that several apps share: home, one modality, about, and what the API holds."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from leaderboards import programs
 from modalities import prose
 from modalities.models import Modality
+from modalities.physics.scenarios import WORDS
 
 from . import home_page, markup, modality_page
 from .pagecache import public_page
@@ -68,20 +69,34 @@ def about(request: HttpRequest) -> HttpResponse:
 @lru_cache(maxsize=1)
 def about_parts() -> list[dict[str, str]]:
     """Render ``about.md`` once, split at its headings."""
-    text = ABOUT.read_text(encoding="utf-8").replace("[[programs]]", programs.NOT_YET)
+    text = ABOUT.read_text(encoding="utf-8")
+    for name, words in (("programs", programs.NOT_YET), ("scenarios", _scenarios())):
+        text = text.replace(f"[[{name}]]", words)
     parts = prose.split(text, ABOUT.name)
     return [part | {"html": markup.fit(part["html"], part["title"])} for part in parts]
 
 
+def _scenarios() -> str:
+    """Write the scenarios as a table of Markdown."""
+    rows = [
+        "| Scenario | Measured with | Reconstructed with | What it shows |",
+        "|---|---|---|---|",
+    ]
+    rows += [
+        f"| {name} | {w.measured_with} | {w.solved_with} | {w.shows} |" for name, w in WORDS.items()
+    ]
+    return "\n".join(rows)
+
+
 @public_page(version_of_all)
 def api(request: HttpRequest) -> HttpResponse:
-    """Say what the API holds, and lead to it."""
+    """Say what the API holds, and link to it."""
     return render(request, "api.html", {"nav": "api", **home_page.api_context()})
 
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """Give the fragment under the header's search field: modalities and methods that match."""
+    """Return the fragment under the header's search field: modalities and methods that match."""
     q = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     return render(request, "_found.html", {"q": q, **home_page.found(q)})
 
@@ -89,5 +104,5 @@ def search(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def corner(request: HttpRequest) -> HttpResponse:
-    """Give what belongs to one reader: who they are, their messages, and the token of forms."""
+    """Return what belongs to one reader: who they are, their messages, and the token of forms."""
     return render(request, "_corner.html", {"csrf": get_token(request)})

@@ -11,10 +11,12 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 
-from leaderboards import tasks
-from leaderboards.catalogue import sync_everything
-from leaderboards.models import Attempt, Method
+from leaderboards import ranking, tasks
+from leaderboards.catalogue import enlist, sync_everything
+from leaderboards.models import Attempt, Kind, Method
+from leaderboards.scoring.compute import compute
 from leaderboards.views.methods import STARTERS
+from modalities.jobs import worker
 from modalities.models import Modality
 
 from .factories import make_method, make_modality
@@ -34,13 +36,15 @@ def move_in(settings: Any, folder: Path) -> None:
 def open_challenge(settings: Any, folder: Path, catalogue: bool = True) -> Modality:
     """Give STEM with the data of its tiers, which are made once per folder.
 
-    catalogue: fill in all that pages show of it; without, it takes a tenth of the time.
+    catalogue: fill in all that pages show of it; without, only the methods that run here, which
+    takes a tenth of the time.
     """
     move_in(settings, folder)
     if catalogue:
         sync_everything()
     else:
         make_modality("stem")
+        enlist()
     call_command("build_datasets", "stem", stdout=io.StringIO())
     return Modality.objects.get(key="stem")
 
@@ -77,3 +81,20 @@ def score_all() -> None:
     """Do what the worker does."""
     for attempt in Attempt.objects.queued():
         tasks.attempt(str(attempt.pk), attempt.queue)
+
+
+def run_baselines(**which: Any) -> list[Attempt]:
+    """Run those queued baselines that ``which`` asks for, and rank what they changed."""
+    found = list(Attempt.objects.queued().filter(kind=Kind.BASELINE, **which))
+    for attempt in found:
+        run(attempt)
+    ranking.rank_what_waits()
+    return found
+
+
+def run(attempt: Attempt) -> Attempt:
+    """Do this attempt, whichever else waits."""
+    attempt.claim("test")
+    worker.run(attempt, compute)
+    attempt.refresh_from_db()
+    return attempt

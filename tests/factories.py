@@ -96,7 +96,7 @@ def make_attempt(
     values = {
         "state": State.SUCCEEDED,
         "token": 1,
-        "attempts": 1,
+        "tries": 1,
         "percent": 100,
         "worker": "here:1",
         "queue": "scoring",

@@ -17,13 +17,13 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 from rest_framework_dataclasses.serializers import DataclassSerializer
 
-from leaderboards import boards
+from leaderboards import as_of, boards
 from leaderboards.board_rows import Row
 from leaderboards.export import BibTeXRenderer, CSVRenderer, LaTeXRenderer
 from leaderboards.models import Origin
 from modalities.models import Modality
 
-BOARDS = ("challenge", "standard", "public", "dev", "hidden")
+BOARDS = tuple(as_of.BOARDS)
 
 
 class RowSerializer(DataclassSerializer[Row]):
@@ -85,6 +85,11 @@ class BoardsView(APIView):
             default=Origin.MEASURED.value,
             description="Measured here, or reported by the source; the two are never mixed.",
         ),
+        OpenApiParameter(
+            "at",
+            OpenApiTypes.DATE,
+            description="The board as it was at the end of this day (UTC); measured boards only.",
+        ),
         OpenApiParameter("key", location="path", description="Key of the modality."),
         OpenApiParameter("board", location="path", enum=BOARDS, description="Which board."),
     ],
@@ -114,7 +119,7 @@ class BoardView(APIView):
         if board not in BOARDS:
             raise NotFound(f"There is no board '{board}'; there are {', '.join(BOARDS)}.")
         modality = get_object_or_404(Modality.objects.listed(), key=key)
-        rows = read(modality, board, origin)
+        rows = self._rows(modality, board, origin, request.query_params.get("at"))
         if request.accepted_renderer.format != "json":
             name = f"{key}-{board}-{origin}.{request.accepted_renderer.format}"
             headers = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -122,6 +127,16 @@ class BoardView(APIView):
         paginator = self.pagination_class()
         page: Any = paginator.paginate_queryset(rows, request, self)
         return paginator.get_paginated_response(RowSerializer(page, many=True).data)
+
+    def _rows(self, modality: Modality, board: str, origin: str, at: str | None) -> list[Row]:
+        if at is None:
+            return read(modality, board, origin)
+        if origin != Origin.MEASURED:
+            raise ValidationError({"at": "Only measured boards have a history."})
+        try:
+            return as_of.read(modality, board, as_of.day_of(at))
+        except as_of.DayError as error:
+            raise ValidationError({"at": str(error)}) from None
 
 
 def rows_of(found: boards.Tables, name: str, origin: str) -> list[Row]:

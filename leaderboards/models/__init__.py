@@ -14,7 +14,16 @@ from .attempt import (
     private_storage,
 )
 from .credit import PRICE_OF_A_HIDDEN_RUN, CreditAccount, CreditChange, NotEnoughCredits
-from .decisions import TOLERANCE, Certificate, Decision, DecisionError, Word
+from .decisions import (
+    TOLERANCE,
+    Certificate,
+    Decision,
+    DecisionError,
+    Word,
+    disagreement,
+    least_trust,
+    outputs_must_match,
+)
 from .entry import Entry, Ranking, TierScore
 from .fields import https_rule
 from .method import Method
@@ -70,9 +79,12 @@ __all__ = [
     "Variant",
     "Word",
     "board_of",
+    "disagreement",
     "entry_name",
     "https_rule",
     "is_reference",
+    "least_trust",
+    "outputs_must_match",
     "private_storage",
     "tiers_of",
 ]

@@ -8,7 +8,7 @@ that ends it. Which attempt counts on a board is decided by ``leaderboards.count
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from django.conf import settings
@@ -50,7 +50,7 @@ def private_storage() -> Storage:
     return storages["private"]
 
 
-class AttemptQuerySet(JobQuerySet):
+class AttemptQuerySet(JobQuerySet["Attempt"]):
     def files(self) -> Self:
         return self.filter(kind=Kind.FILE)
 
@@ -100,7 +100,7 @@ class AttemptQuerySet(JobQuerySet):
             get_user_model()._default_manager.select_for_update().get(pk=user.pk)
             mine = self.of(user).files().exclude(state__in=_GONE)
             if known := mine.filter(**same, sha256=sha256).first():
-                return cast("Attempt", known)
+                return known
             if mine.live().count() >= MOST_LIVE:
                 raise Quota(
                     f"{MOST_LIVE} of your submissions are waiting to be scored; "
@@ -113,7 +113,7 @@ class AttemptQuerySet(JobQuerySet):
                     "the dev tier of this modality. There are more after midnight UTC; "
                     "the public tier has no limit."
                 )
-            made: Attempt = self.enqueue(
+            return self.enqueue(
                 kind=Kind.FILE,
                 queue=QUEUES[Kind.FILE],
                 started_by=user,
@@ -121,11 +121,10 @@ class AttemptQuerySet(JobQuerySet):
                 sha256=sha256,
                 **fields,
             )
-            return made
 
     def repeat(self, first: Attempt, by: Any = None) -> Attempt:
         """Queue a second run of ``first``. Raise IntegrityError while one is waiting or running."""
-        made: Attempt = self.enqueue(
+        return self.enqueue(
             kind=Kind.RERUN,
             queue=QUEUES[Kind(first.first.kind)],
             repeats=first,
@@ -135,7 +134,6 @@ class AttemptQuerySet(JobQuerySet):
                 for name in ("modality", "method", "tier", "variant", "inputs", "sha256")
             },
         )
-        return made
 
 
 class Attempt(Job):
@@ -188,7 +186,7 @@ class Attempt(Job):
     cpu_seconds = models.FloatField(null=True, blank=True)
     peak_memory_mb = models.FloatField(null=True, blank=True)
 
-    objects = AttemptQuerySet.as_manager()
+    objects: ClassVar = AttemptQuerySet.as_manager()
 
     class Meta(Job.Meta):
         abstract = False
@@ -301,11 +299,14 @@ class Attempt(Job):
 
     @property
     def is_deterministic(self) -> bool:
-        """Tell whether two runs in one environment must give the same bytes."""
+        """Tell whether two runs in one environment must give the same bytes.
+
+        A baseline that the physics has no more says nothing else, so that it must.
+        """
         if self.first.kind != Kind.BASELINE:
             return self.first.kind == Kind.FILE
-        known = physics.METHODS[self.modality.key]
-        return known[self.method.physics_name].is_deterministic
+        method = physics.METHODS[self.modality.key].get(self.method.physics_name)
+        return method is None or method.is_deterministic
 
 
 class AttemptEvent(JobEvent):

@@ -156,6 +156,7 @@ class Decided(models.Model):
     modality: Any
     board: Any
     tier_scores: Any
+    attempts: Any
     decisions: Any
     get_trust_display: Any
 
@@ -214,9 +215,12 @@ class Decided(models.Model):
         )
 
     def approve(self, by: Any, reason: str) -> None:
-        """Note that a curator looked at the entry and found nothing wrong."""
+        """Note that a curator looked at the entry and found nothing wrong.
+
+        A certificate says more, and would lose the decision that it hangs on.
+        """
         self._refuse_own(by)
-        self._decide(Word.APPROVED, by, reason, Q(is_listed=True))
+        self._decide(Word.APPROVED, by, reason, Q(is_listed=True) & ~Q(trust=Trust.CERTIFIED))
 
     def send_back(self, by: Any, reason: str) -> None:
         """Take the entry off its board until its owner sends a newer result."""
@@ -303,13 +307,12 @@ class Decided(models.Model):
         scores = self.tier_scores.select_related("attempt")
         return least_trust([score.attempt for score in scores if score.attempt])
 
+    def belongs_to(self, person: Any) -> bool:
+        """Tell whether ``person`` owns the method or sent in a result of it."""
+        return bool(self.method.owner_id == person.pk or self.attempts.of(person).exists())
+
     def _refuse_own(self, by: Any) -> None:
-        owners = {self.method.owner_id} | {
-            score.attempt.started_by_id
-            for score in self.tier_scores.select_related("attempt")
-            if score.attempt
-        }
-        if by.pk in owners:
+        if self.belongs_to(by):
             raise DecisionError("This entry is your own: another curator has to decide about it.")
 
     def _condition(self) -> str:
@@ -330,11 +333,26 @@ def least_trust(attempts: Sequence[Attempt]) -> Trust:
     return min((attempt.trust for attempt in attempts), key=ladder.index, default=Trust.SCORED)
 
 
+def outputs_must_match(first: Attempt, second: Attempt) -> bool:
+    """Tell whether two runs must give the same bytes, or only the same score."""
+    return first.environment_sha256 == second.environment_sha256 and first.is_deterministic
+
+
+def disagreement(first: Attempt, second: Attempt) -> str:
+    """Say why a certificate on two runs that succeeded would be refused; empty where it is not."""
+    if first.score is None or second.score is None:
+        return "One of the runs has no score."
+    if abs(second.score - first.score) > TOLERANCE:
+        return f"The scores of the two runs differ by more than {TOLERANCE}."
+    if outputs_must_match(first, second) and first.outputs_sha256 != second.outputs_sha256:
+        return "The outputs of the two runs are not the same bytes."
+    return ""
+
+
 def _certificate(decision: Decision, first: Attempt, second: Attempt) -> None:
     """Write one certificate; raise DecisionError with the rule that refuses it."""
     if second.pk == first.pk or first.score is None or second.score is None:
         raise DecisionError("The second run has not succeeded; wait for it, or run it again.")
-    same = first.environment_sha256 == second.environment_sha256 and first.is_deterministic
     certificate = Certificate(
         decision=decision,
         attempt=first,
@@ -343,7 +361,7 @@ def _certificate(decision: Decision, first: Attempt, second: Attempt) -> None:
         second_score=second.score,
         outputs_sha256=first.outputs_sha256,
         second_outputs_sha256=second.outputs_sha256,
-        outputs_must_match=same,
+        outputs_must_match=outputs_must_match(first, second),
     )
     try:
         certificate.full_clean()

@@ -17,8 +17,9 @@ from modalities.jobs import JobFailed
 from modalities.models import Modality
 from modalities.physics import Array, Report, Spec
 from modalities.physics.progress import Part
+from modalities.physics.versions import program_sha256
 
-from .evidence import Result, inputs_of, program_sha256
+from .evidence import Result, inputs_of
 from .score import SceneScore, score_tier, summary
 
 

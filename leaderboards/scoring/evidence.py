@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import distributions, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from leaderboards.models import Attempt, ScoreTier
 from modalities import datasets, physics
 from modalities.physics import Array, Spec
+from modalities.physics.versions import program_sha256
 
 from .score import TierResult
 
@@ -39,16 +39,6 @@ class Result:
     program_sha256: str = ""
     cpu_seconds: float | None = None
     peak_memory_mb: float | None = None
-
-
-@lru_cache(maxsize=1)
-def program_sha256() -> str:
-    """Hash the physics code: the program that a baseline is."""
-    folder = Path(physics.__file__).parent
-    total = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
-    return total.hexdigest()
 
 
 @lru_cache(maxsize=1)

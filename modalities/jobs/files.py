@@ -1,6 +1,6 @@
-"""The files of attempts at jobs: written whole, and deleted when no row keeps them.
+"""The files of tries at jobs: written whole, and deleted when no row keeps them.
 
-They lie in ``<files_folder>/<pk>/<token>/`` of the kind's storage, so that no attempt can touch the
+They lie in ``<files_folder>/<pk>/<token>/`` of the kind's storage, so that no try can touch the
 files of another. A worker that dies leaves its files behind; the database does not name them.
 """
 
@@ -21,7 +21,7 @@ BATCH = 500  # jobs whose rows are read at once
 
 
 class Files:
-    """Writes the files of one attempt; as a context, drops them if the block does not end well."""
+    """Writes the files of one try; as a context, drops them if the block does not end well."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -52,16 +52,16 @@ def storage_of(kind: type[Job]) -> Storage:
 
 
 def orphans(kind: type[Job]) -> Iterator[str]:
-    """Find the files of attempts that came to nothing, and of jobs that are not there."""
+    """Find the files of tries that came to nothing, and of jobs that are not there."""
     folders = _job_folders(kind)
     for start in range(0, len(folders), BATCH):
         # The files first: whatever they belong to is in the database by then, or never.
-        listed = {pk: _attempts(kind, pk) for pk in folders[start : start + BATCH]}
+        listed = {pk: _tries(kind, pk) for pk in folders[start : start + BATCH]}
         jobs = kind._base_manager.in_bulk(listed)
-        for pk, attempts in listed.items():
+        for pk, tries in listed.items():
             job = jobs.get(pk)
             kept = job.kept_files() if job else set()
-            for token, files in attempts.items():
+            for token, files in tries.items():
                 if not (job and job.state == State.RUNNING and str(job.token) == token):
                     yield from sorted(files - kept)
 
@@ -99,8 +99,8 @@ def _job_folders(kind: type[Job]) -> list[UUID]:
     return found
 
 
-def _attempts(kind: type[Job], pk: UUID) -> dict[str, set[str]]:
-    """List the files of a job by the token of their attempt."""
+def _tries(kind: type[Job], pk: UUID) -> dict[str, set[str]]:
+    """List the files of a job by the token of their try."""
     storage, folder = storage_of(kind), f"{kind.files_folder}/{pk}"
     tokens = (name for name in _list(storage, folder)[0] if name.isdecimal())
     return {token: set(_walk(storage, f"{folder}/{token}")) for token in tokens}

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from .files import kinds_with_files, missing
 from .models import Job, JobEvent, kinds
-from .rules import LEASE, MAX_ATTEMPTS, State
+from .rules import LEASE, MAX_TRIES, State
 
 LONG_OVERDUE = 20 * LEASE
 
@@ -56,7 +56,7 @@ def problems() -> list[str]:
 def histories() -> Iterator[str]:
     """A job's events tell how it came to its state, and it ends once."""
     for kind in kinds():
-        for job in kind._base_manager.prefetch_related("events").iterator(500):
+        for job in kind._default_manager.with_events().iterator(500):
             yield from (f"{job}: {wrong}" for wrong in _history(job, list(job.events.all())))
 
 
@@ -98,8 +98,8 @@ def stuck() -> Iterator[str]:
             unsent, queued_at__lt=Now() - LONG_OVERDUE
         ):
             yield f"{job} waits since {job.queued_at}, without a message; is a worker running?"
-        for job in kind._base_manager.filter(attempts__gt=MAX_ATTEMPTS):
-            yield f"{job} was tried {job.attempts} times."
+        for job in kind._base_manager.filter(tries__gt=MAX_TRIES):
+            yield f"{job} was tried {job.tries} times."
 
 
 def files() -> Iterator[str]:

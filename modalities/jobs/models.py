@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 
 from celery import current_app
 from django.apps import apps
@@ -28,19 +28,25 @@ from .rules import (
     HEAD_OF_QUEUE,
     LEASE,
     LIVE,
-    MAX_ATTEMPTS,
+    MAX_TRIES,
     OVERDUE,
     State,
 )
 
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
 log = logging.getLogger(__name__)
+
+
+AnyJob = TypeVar("AnyJob", bound="Job", covariant=True)
 
 
 class LeaseLost(Exception):
     """The job no longer belongs to this worker: it must stop and leave the row alone."""
 
 
-class JobQuerySet(models.QuerySet):
+class JobQuerySet(models.QuerySet[AnyJob]):
     """The vocabulary of queues; shared by every kind of job."""
 
     def live(self) -> Self:
@@ -54,6 +60,9 @@ class JobQuerySet(models.QuerySet):
 
     def succeeded(self) -> Self:
         return self.filter(state=State.SUCCEEDED)
+
+    def with_events(self) -> Self:
+        return self.prefetch_related("events")
 
     def in_queue(self, queue: str) -> Self:
         return self.filter(queue=queue)
@@ -72,7 +81,7 @@ class JobQuerySet(models.QuerySet):
         heads = self.queued().order_by().annotate(place=place).filter(place__lte=HEAD_OF_QUEUE)
         return self.queued().filter(OVERDUE, pk__in=heads.values("pk"))
 
-    def enqueue(self, **fields: Any) -> Any:
+    def enqueue(self, **fields: Any) -> AnyJob:
         """Write a queued job, with its first event, and notify the workers once it is committed.
 
         The job waits in its kind's default queue, unless ``fields`` name another ``queue``.
@@ -94,7 +103,7 @@ class Job(models.Model):
 
     task_name: ClassVar[str]
     default_queue: ClassVar[str]
-    # Where the files of its attempts lie, if it has any: an alias of STORAGES, and a folder there.
+    # Where the files of its tries lie, if it has any: an alias of STORAGES, and a folder there.
     files_storage: ClassVar[str] = "default"
     files_folder: ClassVar[str] = ""
 
@@ -103,7 +112,7 @@ class Job(models.Model):
     queue = models.CharField(max_length=20, editable=False)
     # Fencing token: the number of claims so far. Whoever holds an older one has lost the job.
     token = models.PositiveIntegerField(default=0, editable=False)
-    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    tries = models.PositiveSmallIntegerField(default=0, editable=False)
     worker = models.CharField(max_length=200, blank=True, editable=False)
     lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     heartbeat_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -126,11 +135,13 @@ class Job(models.Model):
     )
 
     objects = JobQuerySet.as_manager()
+    if TYPE_CHECKING:
+        events: RelatedManager[JobEvent]  # the reverse of the subclass's JobEvent.job
 
     class Meta:
         abstract = True
-        constraints = CONSTRAINTS
-        indexes = (
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = CONSTRAINTS
+        indexes: ClassVar[tuple[models.Index, ...]] = (
             # State first: the sweeper looks for running jobs in all queues at once.
             models.Index(
                 fields=["state", "queue", "queued_at"], name="%(app_label)s_%(class)s_queue"
@@ -149,7 +160,7 @@ class Job(models.Model):
         return self.state in ENDED
 
     def path(self, name: str) -> str:
-        """Name a file of this attempt in the storage; the token keeps attempts apart."""
+        """Name a file of this try in the storage; the token keeps tries apart."""
         return f"{self.files_folder}/{self.pk}/{self.token}/{name}"
 
     # Moves of a worker: each is conditional on the state and on the token that the worker holds.
@@ -162,7 +173,7 @@ class Job(models.Model):
             worker,
             state=State.RUNNING,
             token=models.F("token") + 1,
-            attempts=models.F("attempts") + 1,
+            tries=models.F("tries") + 1,
             worker=worker,
             phase="starting",
             percent=0,
@@ -215,8 +226,8 @@ class Job(models.Model):
             self._lost()
 
     def release(self) -> None:
-        """Give the job back because the worker stops; it does not count as an attempt."""
-        back = {"attempts": models.F("attempts") - 1, **_waiting()}
+        """Give the job back because the worker stops; it does not count as a try."""
+        back = {"tries": models.F("tries") - 1, **_waiting()}
         mine = Q(state=State.RUNNING) & _NOT_CANCELLED
         if self._move("released", mine, self.worker, **back):
             transaction.on_commit(self.notify)
@@ -244,8 +255,8 @@ class Job(models.Model):
             # A worker took the job or gave it back since it was read: look again.
 
     def restart(self, by: str = "") -> bool:
-        """Queue a failed or cancelled job once more, with fresh attempts."""
-        fresh: dict[str, Any] = {"attempts": 0, "cancel_requested_at": None}
+        """Queue a failed or cancelled job once more, with fresh tries."""
+        fresh: dict[str, Any] = {"tries": 0, "cancel_requested_at": None}
         fresh |= {"error_code": "", "error_message": ""}
         ended = Q(state__in=(State.FAILED, State.CANCELLED))
         moved = self._move("restarted", ended, by, queued_at=Now(), **fresh, **_waiting())
@@ -259,9 +270,9 @@ class Job(models.Model):
         cancelled = {"state": State.CANCELLED, **_ended()}
         if self._move("cancelled", lost & ~_NOT_CANCELLED, self.worker, **cancelled):
             return True
-        if self._move("lost", lost & Q(attempts__gte=MAX_ATTEMPTS), self.worker, **_given_up()):
+        if self._move("lost", lost & Q(tries__gte=MAX_TRIES), self.worker, **_given_up()):
             return True
-        again = lost & Q(attempts__lt=MAX_ATTEMPTS) & _NOT_CANCELLED
+        again = lost & Q(tries__lt=MAX_TRIES) & _NOT_CANCELLED
         moved = self._move("reclaimed", again, self.worker, **_waiting())
         if moved:
             transaction.on_commit(self.notify)
@@ -294,18 +305,18 @@ class Job(models.Model):
         return 0
 
     def kept_files(self) -> set[str]:
-        """Name the files that the job's rows promise; other files of its attempts are deleted.
+        """Name the files that the job's rows promise; other files of its tries are deleted.
 
-        Write them while the job runs: files of an attempt that has ended are kept by a row or go.
+        Write them while the job runs: files of a try that has ended are kept by a row or go.
         """
         return set()
 
     # How a move is made.
 
-    def _mine(self) -> models.QuerySet:
+    def _mine(self) -> models.QuerySet[Job]:
         return type(self)._base_manager.filter(pk=self.pk, state=State.RUNNING, token=self.token)
 
-    def _lost(self) -> Any:
+    def _lost(self) -> NoReturn:
         raise LeaseLost(f"{self} is no longer held with token {self.token}.")
 
     def _fail(self, event: str, code: str, message: str) -> None:
@@ -354,7 +365,7 @@ def _waiting() -> dict[str, Any]:
 
 def _given_up() -> dict[str, Any]:
     message = (
-        f"The worker was lost {MAX_ATTEMPTS} times in this job. Start it again; if that happens "
+        f"The worker was lost {MAX_TRIES} times in this job. Start it again; if that happens "
         "once more, tell the operator: it may need more memory than the server has."
     )
     return {"state": State.FAILED, "error_code": "lost", "error_message": message, **_ended()}

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 LEASE = timedelta(seconds=getattr(settings, "PWM_LEASE_SECONDS", 30))
-MAX_ATTEMPTS = 3
+MAX_TRIES = 3
 # Messages are sent again only for the first jobs of a queue, once a lease: behind long jobs,
 # messages wait as jobs do, and a new one for each waiting job would be a flood.
 HEAD_OF_QUEUE = 20
@@ -85,9 +85,9 @@ CONSTRAINTS = (
         "Percent runs from 0 to 100, and ends there.",
     ),
     _rule(
-        "attempts_fit",
-        Q(attempts__lte=MAX_ATTEMPTS, token__gte=models.F("attempts"))
-        & (~Q(state=State.RUNNING) | Q(attempts__gte=1)),
-        f"A job is tried at most {MAX_ATTEMPTS} times.",
+        "tries_fit",
+        Q(tries__lte=MAX_TRIES, token__gte=models.F("tries"))
+        & (~Q(state=State.RUNNING) | Q(tries__gte=1)),
+        f"A job is tried at most {MAX_TRIES} times.",
     ),
 )

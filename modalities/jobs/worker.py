@@ -71,7 +71,7 @@ def run_next(kind: type[Job], queue: str, compute: Compute) -> None:
         run(job, compute)
 
 
-def claim_next(kind: type[Job], queue: str) -> Any:
+def claim_next(kind: type[Job], queue: str) -> Job | None:
     """Claim the first job of ``queue`` that no other worker takes before; None if none waits."""
     waiting = kind._default_manager.queued().in_queue(queue)
     for job in waiting.in_queue_order()[:HEAD_OF_QUEUE]:

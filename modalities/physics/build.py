@@ -17,8 +17,8 @@ from .tables import CatalogueError
 class Forward(Chain):
     """A modality's forward operator: a chain that knows the spec and the mismatch it was built for.
 
-    Where ``primitives.FUSED`` has one operator for a run of steps, that operator stands in
-    ``steps`` for all of them.
+    Where ``primitives.FUSED`` has one operator for a run of steps, ``steps`` holds that operator
+    in place of them.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Forward(Chain):
         return f"{grid}; {', '.join(errors)}\n{super().describe()}"
 
     def step(self, name: str) -> Operator:
-        """Give the operator that performs the step which the catalogue calls ``name``."""
+        """Return the operator that performs the step which the catalogue calls ``name``."""
         self.spec.step(name)
         return next(s for s, ns in zip(self.steps, self._names, strict=True) if name in ns)
 
@@ -71,7 +71,7 @@ def _runs(spec: Spec) -> list[list[int]]:
 
 
 def _arguments(spec: Spec, i: int, values: dict[str, float]) -> dict[str, Any]:
-    """Give the arguments of step ``i`` with the mismatch added; check their names and types."""
+    """Return the arguments of step ``i`` with the mismatch added; check their names and types."""
     step = spec.chain[i]
     args: dict[str, Any] = dict(step.args)
     accepted = _accepted(_primitive(spec, i))
@@ -93,13 +93,13 @@ def _arguments(spec: Spec, i: int, values: dict[str, float]) -> dict[str, Any]:
 
 @cache
 def _accepted(model: Callable[..., Operator]) -> dict[str, Any]:
-    """Give the names and the types of the arguments that a model takes beside its shape."""
+    """Return the names and the types of the arguments that a model takes beside its shape."""
     parameters = inspect.signature(model, eval_str=True).parameters.values()
     return {p.name: p.annotation for p in parameters if p.name != "in_shape"}
 
 
 def _fits(value: object, annotation: Any) -> bool:
-    """Tell whether a TOML value suits the annotation; lists and arrays are left to the model."""
+    """Say whether a TOML value suits the annotation; lists and arrays are left to the model."""
     kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
     if not all(kind in (int, float, bool, str, NoneType) for kind in kinds):
         return True

@@ -16,14 +16,14 @@ SSIM_WINDOW = 7
 
 
 def psnr(x: Array, x_hat: Array) -> float:
-    """Give the peak signal-to-noise ratio in dB, data range 1, at most 100 dB."""
+    """Return the peak signal-to-noise ratio in dB, data range 1, at most 100 dB."""
     x, x_hat = _pair(x, x_hat)
     mse = float(np.mean((x - x_hat) ** 2))
     return PSNR_CAP if mse == 0 else min(PSNR_CAP, -10.0 * float(np.log10(mse)))
 
 
 def ssim(x: Array, x_hat: Array) -> float:
-    """Give the mean structural similarity (Wang et al. 2004), data range 1.
+    """Return the mean structural similarity (Wang et al. 2004), data range 1.
 
     The window is uniform and 7 wide along every axis, three-dimensional for a volume.
     """
@@ -34,7 +34,7 @@ def ssim(x: Array, x_hat: Array) -> float:
 
 
 def consistency(y: Array, H: Operator, x_hat: Array) -> float:
-    """Give 1 − ‖y − H(x_hat)‖/‖y‖, clipped to [0, 1]: how much of the data the result explains."""
+    """Return 1 − ‖y − H(x_hat)‖/‖y‖, clipped to [0, 1]: how much of the data x_hat explains."""
     y = np.asarray(y)
     if y.shape != H.out_shape:
         raise ShapeError(f"consistency: expected data of shape {H.out_shape}, got {y.shape}.")

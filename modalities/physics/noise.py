@@ -22,7 +22,7 @@ class Noise(Protocol):
         ...
 
     def variance(self, signal: Array) -> Array:
-        """Give the variance of each datum at ``signal``: real, E|y − signal|²."""
+        """Return the variance of each datum at ``signal``: real, E|y − signal|²."""
         ...
 
 

@@ -42,17 +42,17 @@ class Operator:
 
     @property
     def H(self) -> Operator:  # noqa: N802 - the field writes the adjoint so
-        """Give the adjoint operator."""
+        """Return the adjoint operator."""
         return Adjoint(self)
 
     def derivative(self, x: Array) -> Operator:
-        """Give the Jacobian at ``x``: of a linear operator, itself."""
+        """Return the Jacobian at ``x``: of a linear operator, itself."""
         if not self.is_linear:
             raise TypeError(f"{type(self).__name__} is nonlinear and declares no derivative.")
         return self
 
     def truth(self) -> Operator:
-        """Give the operator that data are made with: this one, unless a finer one is known."""
+        """Return the operator that data are made with: this one, unless a finer one is known."""
         return self
 
     def describe(self) -> str:
@@ -60,7 +60,7 @@ class Operator:
         return f"{type(self).__name__} {self.in_shape} → {self.out_shape}"
 
     def arrays(self) -> dict[str, tuple[Array, str]]:
-        """Give what others need to apply the operator without this code: name to (array, meaning).
+        """Return what is needed to apply the operator without this code: {name: (array, meaning)}.
 
         Empty where the arguments in the catalogue say it all.
         """

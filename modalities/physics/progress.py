@@ -1,6 +1,6 @@
-"""How long work says where it is: one callback, ``report(phase, fraction)``.
+"""How a long computation reports its progress: one callback, ``report(phase, fraction)``.
 
-Whoever starts the work passes the callback; it may raise ``Cancelled`` to stop it. Methods and
+The caller passes the callback, which may raise ``Cancelled`` to stop the computation. Methods and
 calibrations call it often (at least once a second) and let that exception pass.
 """
 
@@ -13,16 +13,16 @@ Report = Callable[[str, float], None]
 
 
 class Cancelled(Exception):
-    """The work was asked to stop; raised by a report, never caught by physics."""
+    """Somebody asked the computation to stop; raised by a report, never caught by physics."""
 
 
 def silent(phase: str, fraction: float) -> None:
-    """Take a report and do nothing with it."""
+    """Ignore a report."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A report for one part of a longer work: its 0…1 becomes ``low``…``high`` of the whole."""
+    """A report for a part of a computation: its 0…1 becomes ``low``…``high`` of the whole."""
 
     report: Report
     low: float

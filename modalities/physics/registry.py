@@ -1,4 +1,4 @@
-"""What each modality brings of its own: found by key, imported when first asked for."""
+"""The parts of the code that belong to one modality, found by key and imported on first use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Registry(Mapping[str, T]):
         return value
 
     def __contains__(self, key: object) -> bool:
-        """Tell whether there is such a module, without importing it."""
+        """Say whether there is such a module, without importing it."""
         return key in self._modules and find_spec(self._modules[str(key)]) is not None
 
     def __iter__(self) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """A modality's catalogue file, read and checked: the frozen ``Spec`` that everything else follows.
 
 The file is TOML. The tables read here are ``object``, ``chain``, ``mismatch``, ``scene`` and
-``gallery``; the prose and the facts beside them belong to the catalogue and are left alone. A
+``gallery``; ``modalities.catalogue_files`` reads the others. A
 mismatch is an error *added* to one named argument of one named step (``acts_on =
 "convolve.fwhm"``). Nothing in the file is an expression.
 """
@@ -108,7 +108,7 @@ def read(top: Table) -> Spec:
     """Take a Spec out of a catalogue file; raise CatalogueError naming file and field.
 
     This checks what can be seen from the tables alone; ``catalogue.parse`` builds the chain too.
-    The file's other tables are left to others.
+    It ignores the file's other tables.
     """
     grid, gallery = top.table("object"), top.table("gallery")
     chain = _chain(top.rows("chain"))
@@ -133,7 +133,7 @@ def read(top: Table) -> Spec:
 
 
 def tier_range(spec: Spec, name: str, tier: str) -> tuple[float, float]:
-    """Give the range (lowest, highest) of mismatch ``name`` in ``tier``, in the mismatch's unit."""
+    """Return the range (lowest, highest) of mismatch ``name`` in ``tier``, in its own unit."""
     if tier not in TIER_SPAN:
         raise CatalogueError(f"There is no tier '{tier}'; the tiers are {', '.join(TIERS)}.")
     low, high = TIER_SPAN[tier]

@@ -19,7 +19,7 @@ class CatalogueError(ValueError):
 
 
 def read_text(path: Path) -> str:
-    """Give the file's text; raise CatalogueError if it is not there or not UTF-8."""
+    """Return the file's text; raise CatalogueError if it is not there or not UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -46,7 +46,7 @@ def parse_toml(text: str, filename: str) -> Table:
 
 
 class Table:
-    """A table whose fields are taken one by one; ``done`` refuses those that nobody asked for.
+    """A table whose fields are taken one by one; ``done`` refuses the rest.
 
     where: the table's own name in the file, "" for the file itself.
     """
@@ -90,7 +90,7 @@ class Table:
         return value
 
     def optional_text(self, name: str, longest: int = 2000) -> str:
-        """Give "" for a field that is left out."""
+        """Return "" for a field that is left out."""
         self._taken.add(name)
         return self.text(name, longest) if name in self.data else ""
 

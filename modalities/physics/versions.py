@@ -1,4 +1,4 @@
-"""Versions that follow from the code itself, so that nobody can forget to raise them."""
+"""Versions that follow from the code itself, so that nobody can forget to change them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFINITIONS = (HERE / "metrics.py", HERE / "scoring.py")
 
 
 def version_of(paths: Iterable[Path]) -> str:
-    """Give the first 12 hexadecimal digits of one SHA-256 over the files' bytes."""
+    """Return the first 12 hexadecimal digits of one SHA-256 over the files' bytes."""
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
 
 

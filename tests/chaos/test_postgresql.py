@@ -10,8 +10,11 @@ from tests.sites import ROOT
 
 AGAIN = (
     "tests/modalities/test_append_only.py",
+    "tests/modalities/test_job_files.py",
+    "tests/modalities/test_job_refusal.py",
     "tests/modalities/test_jobs.py",
     "tests/modalities/test_jobs_machine.py",
+    "tests/modalities/test_queue_order.py",
     "tests/gallery/test_pages.py",
     "tests/leaderboards/test_boards.py",
     "tests/leaderboards/test_credits.py",

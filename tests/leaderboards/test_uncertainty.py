@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from leaderboards.uncertainty import difference, interval, standings
+from leaderboards.uncertainty import interval, rank_bounds
 
 
 @pytest.mark.parametrize("tiers", [1, 3])
@@ -34,34 +34,31 @@ def test_a_bootstrap_over_four_scenes_would_not():
     assert hits / 400 < 0.9
 
 
+def bounds(*entries: np.ndarray) -> list[tuple[int, int]]:
+    """Give the best and the worst rank of each entry; an entry is an array (tiers, scenes)."""
+    best, worst = rank_bounds([np.array(scores) for scores in zip(*entries, strict=True)])
+    return list(zip(best.tolist(), worst.tolist(), strict=True))
+
+
 def test_a_paired_difference_is_sharper_than_the_two_intervals():
     rng = np.random.default_rng(1)
     hard = rng.normal(0.6, 0.1, (3, 4))
-    better, worse = (hard + 0.02).tolist(), hard.tolist()
-    assert difference(better, worse).low > 0
-    assert interval(better).low < interval(worse).high
+    better, worse = hard + 0.02, hard
+    assert interval(better.tolist()).low < interval(worse.tolist()).high
+    assert bounds(better, worse) == [(1, 1), (2, 2)]
 
 
-def test_equal_entries_share_a_rank_and_the_next_rank_is_left_out():
-    same = [[0.5, 0.6, 0.7, 0.8]]
-    lower = [[0.4, 0.5, 0.6, 0.7]]
-    found = standings({"a": same, "b": same, "c": lower})
-    assert [found[k].rank for k in "abc"] == [1, 1, 3]
-    assert found["a"].is_tied
-    assert not found["c"].is_tied
+def test_equal_entries_may_each_be_ahead_of_the_other():
+    same, lower = np.array([[0.5, 0.6, 0.7, 0.8]]), np.array([[0.4, 0.5, 0.6, 0.7]])
+    assert bounds(same, same, lower) == [(1, 2), (1, 2), (3, 3)]
 
 
 def test_a_clear_leader_is_separated_and_a_narrow_one_is_not():
     rng = np.random.default_rng(3)
     base = rng.normal(0.6, 0.05, (3, 4))
-    clear = (base + 0.1 + rng.normal(0, 0.005, (3, 4))).tolist()
-    narrow = (base + 0.001 + rng.normal(0, 0.02, (3, 4))).tolist()
-    found = standings({"clear": clear, "narrow": narrow, "base": base.tolist()})
-    assert found["clear"].is_separated
-    assert (found["clear"].best, found["clear"].worst) == (1, 1)
-    second = min(("narrow", "base"), key=lambda k: found[k].rank)
-    assert not found[second].is_separated
-    assert found[second].worst == 3
+    clear = base + 0.1 + rng.normal(0, 0.005, (3, 4))
+    narrow = base + 0.001 + rng.normal(0, 0.02, (3, 4))
+    assert bounds(clear, narrow, base) == [(1, 1), (2, 3), (2, 3)]
 
 
 def test_one_scene_gives_a_mean_and_no_ends():

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from django.apps import apps
-from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
+from django.db.migrations import RemoveConstraint
+from django.db.migrations.loader import MigrationLoader
 from django.test import Client
-from leaderboards.credits import CreditAccount, CreditChange
-from leaderboards.submission import Evaluation, EvaluationEvent, Submission, SubmissionEvent
 
 from gallery.models import RunEvent
-from leaderboards.models import Entry, Method, TierScore
+from leaderboards.models import (
+    AttemptEvent,
+    Certificate,
+    CreditAccount,
+    CreditChange,
+    Decision,
+    Entry,
+    Kind,
+    Method,
+    TierScore,
+)
 from modalities.append_only import AppendOnly
 from modalities.jobs import JobEvent
-from tests.factories import make_entry, make_method, make_modality, make_user
+from tests.factories import make_attempt, make_entry, make_user
 from tests.gallery.rows import make_run
 
 HISTORY = [
+    AttemptEvent,
+    Certificate,
     CreditChange,
-    EvaluationEvent,
+    Decision,
     RunEvent,
-    SubmissionEvent,
     *(kind.history.model for kind in (Entry, Method, TierScore)),
 ]
 REFUSED = "History cannot be changed or deleted"
@@ -30,13 +42,10 @@ REFUSED = "History cannot be changed or deleted"
 @pytest.fixture
 def rows(db: None) -> None:
     """One row of each kind of history, at least."""
-    modality = make_modality()
-    method = make_method(modality)
-    what = {"modality": modality, "method": method, "tier": "public"}
-    make_entry(modality, method, tiers={"public": (0.5, 25.0, 0.8)})
-    make_run(modality)
-    Submission.objects.enqueue(**what, sha256="0" * 64, started_by=make_user())
-    Evaluation.objects.enqueue(**what, variant="nominal", inputs="0" * 64)
+    first = make_attempt()
+    second = make_attempt(first.modality, first.method, kind=Kind.RERUN, repeats=first)
+    first.entry.certify(make_user(), "The second run agrees.", second)
+    make_run(first.modality)
     CreditAccount.objects.of(make_user())
     connection.check_constraints()  # now, not at the end: PostgreSQL truncates nothing before that
 
@@ -80,7 +89,7 @@ def test_job_cannot_go_without_its_history() -> None:
 
 @pytest.mark.django_db
 def test_person_can_go_and_what_they_did_stays(client: Client) -> None:
-    curator, entry = make_user(), make_entry(score=0.5)
+    curator, entry = make_user(), make_entry()
     entry.disqualify(curator, "It read the truth.")
     entry.reinstate(curator, "It did not.")
     number = curator.pk
@@ -89,6 +98,7 @@ def test_person_can_go_and_what_they_did_stays(client: Client) -> None:
     other.grant(5, "For the workshop.", by=curator)
     curator.delete()
     assert other.changes.first().by_id == number
+    assert {decision.by_id for decision in entry.decisions.all()} == {number}
     page = client.get(entry.get_absolute_url()).content.decode()
     assert page.count("<td>a closed account</td>") == 2
     left = CreditAccount.objects.get(user=None)
@@ -97,14 +107,30 @@ def test_person_can_go_and_what_they_did_stays(client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_migration_gives_the_guard_and_takes_it_away() -> None:
-    run = make_run()
-    events = RunEvent._base_manager.filter(job=run)
+@pytest.mark.parametrize(
+    ("make", "rule", "change"),
+    [
+        (lambda: make_run().events.get(), "gallery_runevent_append_only", {"detail": "Never."}),
+        (make_attempt, "attempt_evidence_once", {"cpu_seconds": 0.1}),
+    ],
+    ids=["append only", "written once"],
+)
+def test_migration_takes_a_guard_away_and_gives_it_back(
+    make: Callable[[], models.Model], rule: str, change: dict[str, object]
+) -> None:
+    row = make()
+    label, kind = row._meta.app_label, type(row)
+    rows = models.QuerySet(kind).filter(pk=row.pk)
+    guarded = MigrationLoader(connection).project_state()
+    free, operation = guarded.clone(), RemoveConstraint(row._meta.model_name, rule)
+    operation.state_forwards(label, free)
     try:
-        call_command("migrate", "gallery", "0001", verbosity=0)
-        assert events.update(detail="It never happened.") == 1
+        with connection.schema_editor() as editor:
+            operation.database_forwards(label, editor, guarded, free)
+        assert rows.update(**change) == 1
     finally:
-        call_command("migrate", "gallery", verbosity=0)
-    with pytest.raises(IntegrityError, match=REFUSED):
-        events.delete()
-    assert events.get().detail == "It never happened."
+        with connection.schema_editor() as editor:
+            operation.database_backwards(label, editor, free, guarded)
+    with pytest.raises(IntegrityError, match=f"{REFUSED}|is written once"):
+        rows.update(**dict.fromkeys(change))
+    assert rows.filter(**change).exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.base import ContentFile
@@ -82,7 +82,7 @@ def test_files_of_a_job_that_is_not_there_go(storage):
     assert files.delete_orphans() == 1
 
 
-@pytest.mark.parametrize("folder", ["runs/of-somebody/1", f"runs/{uuid4()}/notes", "elsewhere/1"])
+@pytest.mark.parametrize("folder", ["runs/of-somebody/1", f"runs/{UUID(int=7)}/notes", "elsewhere/1"])
 def test_folders_that_no_job_makes_are_left_alone(storage, folder):
     name = storage.save(f"{folder}/scene.npz", ContentFile(b"array"))
     assert files.delete_orphans() == 0
@@ -93,14 +93,14 @@ def test_attempt_that_starts_during_the_search_keeps_its_files(storage, monkeypa
     run = claimed()
     old = files.Files(run).keep("scene.npz", b"array")
     run.release()
-    listing = files._attempts
+    listing = files._tries
 
     def start_and_list(kind, pk):
         run.claim("worker-2")
         files.Files(run).keep("scene.npz", b"array")
         return listing(kind, pk)
 
-    monkeypatch.setattr(files, "_attempts", start_and_list)
+    monkeypatch.setattr(files, "_tries", start_and_list)
     assert list(files.orphans(Run)) == [old]
 
 

@@ -45,7 +45,7 @@ def test_job_is_claimed_by_one_worker_only():
     first, second = again(run), again(run)
     assert first.claim("worker-1")
     assert not second.claim("worker-2")
-    assert (again(run).worker, again(run).token, again(run).attempts) == ("worker-1", 1, 1)
+    assert (again(run).worker, again(run).token, again(run).tries) == ("worker-1", 1, 1)
 
 
 def test_results_and_state_are_written_together():
@@ -119,7 +119,7 @@ def test_lease_that_ends_too_late_is_taken_back():
 def test_released_job_waits_again_and_loses_no_attempt():
     run = claimed()
     run.release()
-    assert (again(run).state, again(run).attempts, again(run).token) == (State.QUEUED, 0, 1)
+    assert (again(run).state, again(run).tries, again(run).token) == (State.QUEUED, 0, 1)
 
 
 def test_waiting_job_is_cancelled_at_once():
@@ -168,7 +168,7 @@ def test_ended_job_cannot_be_cancelled_but_failed_one_can_be_restarted():
     assert not again(run).cancel()
     assert again(run).restart("curator")
     run = again(run)
-    assert (run.state, run.attempts, run.error_code) == (State.QUEUED, 0, "")
+    assert (run.state, run.tries, run.error_code) == (State.QUEUED, 0, "")
     assert run.claim("worker-2")
     assert run.token == 2
 
@@ -224,8 +224,8 @@ def test_expected_finish_follows_from_past_durations():
         {"error_code": "odd", "error_message": "A waiting job has no error."},
         {"finished_at": Now()},
         {"percent": 101},
-        {"attempts": 4, "token": 4},
-        {"attempts": 2, "token": 1},
+        {"tries": 4, "token": 4},
+        {"tries": 2, "token": 1},
         {"worker": "worker-1"},
         {"lease_expires_at": Now()},
         {"cancel_requested_at": Now()},

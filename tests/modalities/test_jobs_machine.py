@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 
 from gallery.models import Run
 from modalities.jobs import ENDED, Job, LeaseLost, State, invariants
-from modalities.jobs.rules import LEASE, MAX_ATTEMPTS
+from modalities.jobs.rules import LEASE, MAX_TRIES
 from modalities.jobs.sweeper import sweep
 from tests.gallery.rows import make_results, make_run
 
@@ -185,7 +185,7 @@ class Machine(RuleBasedStateMachine):
 
     def every_job_ends(self) -> None:
         """From wherever the faults have left it, two sweeps and a worker bring every job home."""
-        for _ in range(MAX_ATTEMPTS + 1):
+        for _ in range(MAX_TRIES + 1):
             if not Run.objects.live().exists():
                 break
             Run.objects.update(lease_expires_at=F("lease_expires_at") - 2 * LEASE)

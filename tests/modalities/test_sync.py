@@ -121,7 +121,7 @@ TOML, MD = f"{KEY}.toml", f"{KEY}.md"
     ("name", "old", "new", "message"),
     [
         (TOML, 'key = "electron_tomography"', 'key = "electron', r"line 1"),
-        (TOML, 'short_name = "Electron Tomo"\n', "", r"short_name: expected a text, got nothing"),
+        (TOML, 'short_name = "Electron Tomography"\n', "", r"short_name: expected a text, got n"),
         (TOML, "short_name = ", "shortname = ", r"short_name: expected a text"),
         (TOML, 'category = "', 'colour = "red"\ncategory = "', r"colour: not a known field"),
         (TOML, 'category = "Electron microscopy"', "category = 3", r"category: expected a text"),

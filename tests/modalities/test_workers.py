@@ -47,6 +47,12 @@ def clean(of: Site) -> None:
     assert "All invariants hold" in of.manage("check_invariants")
 
 
+def test_tables_made_without_migrations_guard_their_history(embedded: Site):
+    buy(embedded, 0.1)
+    with pytest.raises(AssertionError, match="History cannot be changed"):
+        embedded.do("NapEvent._base_manager.update(detail='It never happened.')")
+
+
 def test_killed_process_of_the_pool_costs_one_attempt(embedded: Site):
     buy(embedded, FOR_EVER)
     worker = embedded.worker()
@@ -81,7 +87,7 @@ def test_worker_that_is_asked_to_stop_gives_its_job_back(embedded: Site):
     worker.process.send_signal(signal.SIGTERM)
     worker.process.wait(300)
     assert state(embedded) == "queued"
-    assert embedded.do("nap.attempts") == 0
+    assert embedded.do("nap.tries") == 0
     clean(embedded)
 
 

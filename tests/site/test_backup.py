@@ -101,7 +101,7 @@ def test_only_its_owner_may_read_a_backup(backup: Path) -> None:
 def test_a_site_that_is_there_is_not_replaced_unasked(site: Place, backup: Path) -> None:
     done = site.run("restore", str(backup))
     assert done.returncode == 1
-    assert "There is something already" in done.stderr
+    assert "There is data already" in done.stderr
     assert site.run("restore", "--replace", str(backup)).returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""Whatever stands in the way of the first start is told in one sentence that says what to do."""
+"""A first start that fails says why in one sentence, and what to do."""
 
 import ast
 import os

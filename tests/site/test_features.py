@@ -1,19 +1,19 @@
-"""What is off is told with what it wants and how to get it; what is there is not mentioned."""
+"""A feature that is off comes with what it needs and how to get it; others go unmentioned."""
 
 import pytest
 
 from pwmsite import features
 
 
-def test_a_feature_that_is_off_says_what_it_wants_and_how_to_get_it(
+def test_a_feature_that_is_off_says_what_it_needs_and_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     off = features.Feature("flying", lambda: False, "wings", "apt install wings")
     on = features.Feature("walking", lambda: True, "legs", "grow them")
     monkeypatch.setattr(features, "FEATURES", [off, on])
-    assert features.missing() == ["Off here: flying, for want of wings (apt install wings)."]
+    assert features.missing() == ["Off here: flying, which needs wings (apt install wings)."]
 
 
-@pytest.mark.parametrize("feature", features.FEATURES, ids=lambda feature: feature.wants)
+@pytest.mark.parametrize("feature", features.FEATURES, ids=lambda feature: feature.needs)
 def test_every_feature_can_be_looked_for_on_this_machine(feature: features.Feature) -> None:
     assert feature.is_there() in {True, False}

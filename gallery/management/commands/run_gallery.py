@@ -14,7 +14,7 @@ ENOUGH = (State.QUEUED, State.RUNNING, State.SUCCEEDED, State.CANCELLED)
 
 
 class Command(BaseCommand):
-    help = "Queue a gallery run for every modality that lacks one of its present spec."
+    help = "Queue a gallery run for every modality that has none for its current spec."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("keys", nargs="*", help="only these modalities")

@@ -13,8 +13,8 @@ from modalities.models import Dataset, Modality
 
 class Command(BaseCommand):
     help = (
-        "Make the data of the public, dev and hidden tiers. Repeatable: what is there and up to "
-        "date is left alone. Needs PWM_DATA_KEY where the site did not make one itself."
+        "Make the data of the public, dev and hidden tiers. Repeatable: keeps what is up "
+        "to date. Needs PWM_DATA_KEY where the site did not make one itself."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

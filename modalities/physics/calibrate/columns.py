@@ -1,8 +1,8 @@
 """Atomic columns as a model of the data: found, drawn, and fitted together with the microscope.
 
 An object is Σ a·exp(−|r − p|²/2σ²), one Gaussian per column; σ is that of an average column of the
-class, for one scene cannot tell a wide column from a wide probe. Positions p are (x, y) in pixels
-from the middle of the frame.
+class, because one scene cannot tell a wide column from a wide probe. Positions p are (x, y) in
+pixels from the middle of the frame.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Columns:
         return np.asarray(flat).reshape(self.shape)
 
     def moved(self, steps: Array) -> Columns:
-        """Give the columns changed by ``steps`` (n, 3): amplitude, x, y."""
+        """Return the columns changed by ``steps`` (n, 3): amplitude, x, y."""
         moves = np.clip(steps[:, 1:], -LARGEST_MOVE, LARGEST_MOVE)
         amplitudes = np.maximum(self.amplitudes + steps[:, 0], FAINTEST)
         return Columns(self.shape, self.width, self.positions + moves, amplitudes)
@@ -83,7 +83,7 @@ def detect(H: Forward, y: Array, report: Report) -> Columns:
 def jacobian(
     instrument: ScannedProbe, columns: Columns, tables: Array, weights: Array
 ) -> sparse.csc_array:
-    """Give the derivative of the weighted frames by each column's amplitude, x and y.
+    """Return the derivative of the weighted frames by each column's amplitude, x and y.
 
     Shape (data, 3n), from ``tables`` around where each frame shows the column. That a distorted
     scan stretches the probe itself, by a percent, is left out.
@@ -113,7 +113,7 @@ def column_tables(instrument: ScannedProbe, width: float) -> Array:
     """Tabulate one column as each frame shows it, and its derivatives by x and y.
 
     Axes (value | by x | by y, frame, sub-pixel y, sub-pixel x, y, x); drawn on a quarter of the
-    field where it can be cut so, for at its border the probe has long faded.
+    field where it divides by four, because the probe has faded at its border.
     """
     cut = 4 if all(n % 4 == 0 and n >= 128 for n in instrument.in_shape) else 1
     ny, nx = (n // cut for n in instrument.in_shape)
@@ -135,7 +135,7 @@ def column_tables(instrument: ScannedProbe, width: float) -> Array:
 
 
 def _shown(instrument: ScannedProbe, frame: int, positions: Array) -> tuple[Array, Array]:
-    """Give where a frame shows the columns: u with u + s(u + v) = p, along its fast axis."""
+    """Return where a frame shows the columns: u with u + s(u + v) = p, along its fast axis."""
     s = instrument.scan.distortion / 100
     (fast, fast_sign), (_, slow_sign) = DIRECTIONS[instrument.scan.rotations[frame]]
     x, y = positions[:, 0], positions[:, 1]
@@ -152,6 +152,6 @@ def _split(at: Array) -> tuple[Array, Array]:
 
 
 def _vertex(left: Array, middle: Array, right: Array) -> Array:
-    """Give where the parabola through three samples peaks, from the middle one."""
+    """Return where the parabola through three samples peaks, from the middle one."""
     bend = np.maximum(2 * middle - left - right, 1e-6 * np.maximum(middle, 1e-12))
     return np.asarray(np.clip((right - left) / (2 * bend), -0.5, 0.5))

@@ -1,8 +1,8 @@
 """Blind calibration of the STEM: spectra give a start, atomic columns the answer.
 
 Minimising the misfit of a free image fails: any image explains the data best through the smallest
-probe. So the object is held to what it is made of, columns of the class's width, whose number of
-unknowns is small; all scenes share one microscope.
+probe. So the object is restricted to columns of the class's width, which have few unknowns; all
+scenes share one microscope.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .columns import Columns, column_tables, detect, jacobian
 from .whittle import first_estimate
 
 ITERATIONS = 8
-# The fit ends when a step is this small beside the standard error of every parameter.
+# The fit ends when a step is this small compared with the standard error of every parameter.
 CLOSE = 0.1
 # Damping of the columns' own equations, relative to their diagonal.
 DAMPING = 1e-3

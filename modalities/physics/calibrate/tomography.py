@@ -8,8 +8,8 @@ with the strip projection P, the depth-of-field blur B, and the image rotation R
 data back instead of turning each projection: nearly the same, at half the cost. By the envelope
 theorem min_x J has the gradient ∂J/∂θ at x̂, its *score*, which needs no second fit.
 
-Where the score is zero is no good estimate: total variation smooths x̂, so that a fit likes the
-views less blurred than they are, and few iterations and the short cut above add their own bias. But
+Where the score is zero is no good estimate: total variation smooths x̂, so that a fit prefers
+less blurred views, and few iterations and the short cut above add their own bias. But
 all of that happens in the same way to data simulated from x̂ with the full H(θ). The estimate is
 therefore where measured data and data simulated there score alike (indirect inference: Gouriéroux,
 Monfort & Renault 1993, Journal of Applied Econometrics 8, S85), summed over the scenes, which
@@ -67,7 +67,7 @@ def calibrate(
 
 
 def approach(search: Search, ys: Sequence[Array]) -> tuple[Array, Array]:
-    """Come near the zero of the score by secant steps; give the place and the slope there.
+    """Come near the zero of the score by secant steps; return the place and the slope there.
 
     Each mismatch steps by itself: between them the curvature is a few per cent of their own.
     """
@@ -106,7 +106,7 @@ def match(search: Search, ys: Sequence[Array], theta: Array, curvature: Array, s
 
 
 def _excess(search: Search, ys: Sequence[Array], theta: Array, seed: int) -> Array:
-    """Give the score of the measured data less that of data simulated at ``theta``."""
+    """Return the score of the measured data less that of data simulated at ``theta``."""
     measured, fits = search.score(theta, ys)
     fits = search.polished(theta, ys, fits)
     H = forward(search.spec, **search.named(theta))
@@ -130,7 +130,7 @@ class Search:
         self.bound = largest_eigenvalue(forward(spec))
 
     def named(self, theta: Array) -> dict[str, float]:
-        """Give the names of the mismatches to their values."""
+        """Return the names of the mismatches to their values."""
         return dict(zip(self.names, theta.tolist(), strict=True))
 
     def inside(self, theta: Array) -> Array:
@@ -140,7 +140,7 @@ class Search:
     def score(
         self, theta: Array, ys: Sequence[Array], starts: Sequence[Array] | None = None
     ) -> tuple[Array, list[Array]]:
-        """Fit every scene at ``theta``; give the score per range, summed, and the fits.
+        """Fit every scene at ``theta``; return the score per range, summed, and the fits.
 
         Without ``starts`` the fits begin from nothing.
         """
@@ -197,11 +197,11 @@ class Model:
         self.fit = self._chain(self.series.projection, self.series.blur)
 
     def residual(self, x: Array, y: Array) -> Array:
-        """Give B·P·x − Rᵀy."""
+        """Return B·P·x − Rᵀy."""
         return np.asarray(self.fit(x) - self.series.rotation.H(y))
 
     def changed(self, acts_on: str, other: Model, x: Array, y: Array) -> Array:
-        """Give the part of the residual that ``acts_on`` touches, with that of ``other``."""
+        """Return the part of the residual that ``acts_on`` touches, with that of ``other``."""
         if acts_on == "rotate.axis":
             return -other.series.rotation.H(y)
         if acts_on == "rotate.backlash":

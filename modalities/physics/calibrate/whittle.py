@@ -3,7 +3,7 @@
 Straight frames Y_f = h_f X + noise. At each frequency X is taken as a Gaussian of unknown variance
 S, so that the vector Y has the covariance S hh* + N·1, and Whittle's negative log-likelihood
 (Whittle 1953), its log-determinant included, is minimised over S in closed form:
-S = max(0, |h*Y|²/g² − N/g), g = Σ|h|². What is left depends on how the frames differ, so it tells
+S = max(0, |h*Y|²/g² − N/g), g = Σ|h|². What is left depends on how the frames differ, so it gives
 the convergence angle (through defocus) and the scan distortion, but not a blur common to all
 frames: that is left to the columns (columns.py).
 """
@@ -59,7 +59,7 @@ def first_estimate(
 
 
 def misfit(spectra: Sequence[Array], powers: Sequence[float], h: Array) -> float:
-    """Give twice the negative log-likelihood of all scenes, up to a constant.
+    """Return twice the negative log-likelihood of all scenes, up to a constant.
 
     ``spectra`` are rfft2 of straight frames (frame, ky, kx), ``powers`` N per scene, ``h`` the
     frames' transfer functions.
@@ -80,7 +80,7 @@ def misfit(spectra: Sequence[Array], powers: Sequence[float], h: Array) -> float
 
 
 def _noise_power(spec: Spec, y: Array) -> float:
-    """Give E|noise|² of a frequency of one frame."""
+    """Return E|noise|² of a frequency of one frame."""
     variance = noise_of(forward(spec)).variance(np.maximum(y, 0))
     return float(variance.mean() * y[0].size)
 

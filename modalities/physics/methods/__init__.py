@@ -34,7 +34,7 @@ class Method:
     is_deterministic: bool = True
 
     def is_available(self) -> bool:
-        """Tell whether the optional package that the method ``requires`` is installed."""
+        """Say whether the optional package that the method ``requires`` is installed."""
         return not self.requires or find_spec(self.requires) is not None
 
 
@@ -48,7 +48,7 @@ METHODS: Registry[Mapping[str, Method]] = Registry(
 
 
 def reconstruct(method: str, H: Forward, y: Array, report: Report = silent) -> Array:
-    """Reconstruct ``y`` (``H.out_shape``) by the named method; give x_hat of ``H.in_shape``."""
+    """Reconstruct ``y`` (``H.out_shape``) by the named method; return x_hat of ``H.in_shape``."""
     known = METHODS[H.spec.key]
     if method not in known:
         raise CatalogueError(

@@ -8,7 +8,7 @@ from ..operator import Array
 
 
 def stabilised(counts: Array, read_noise: float) -> Array:
-    """Give 2·sqrt(counts + 3/8 + σ²), whose noise has a standard deviation of one.
+    """Return 2·sqrt(counts + 3/8 + σ²), whose noise has a standard deviation of one.
 
     Anscombe (1948), with Gaussian noise of standard deviation σ beside that of the counts.
     """
@@ -16,7 +16,7 @@ def stabilised(counts: Array, read_noise: float) -> Array:
 
 
 def expected_counts(values: Array, read_noise: float) -> Array:
-    """Give the mean of counts from a denoised, stabilised value: the unbiased inverse.
+    """Return the mean of counts from a denoised, stabilised value: the unbiased inverse.
 
     The closed form of Mäkitalo & Foi (2013), IEEE Trans. Image Process. 22, 91; squaring alone
     would be a quarter count too low and worse for few counts.

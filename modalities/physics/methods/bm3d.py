@@ -1,7 +1,7 @@
 """BM3D: similar patches of an image, stacked and thinned out together in a transform.
 
 Our own, from Dabov, Foi, Katkovnik & Egiazarian (2007), IEEE Transactions on Image Processing 16,
-2080, and the parameters that Lebrun (2012), Image Processing On Line 2, 175, tells apart. Two
+2080, and the parameters that Lebrun (2012), Image Processing On Line 2, 175, lists. Two
 stages: hard thresholding, then Wiener's filter with the first result as its pattern.
 
 Everything is done for many patches at once. A patch's transform is computed once for the whole
@@ -81,7 +81,7 @@ def _run(stage: Stage, image: Array, basic: Array | None, report: Report) -> Arr
 def match(image: Array, count: int, report: Report) -> tuple[Array, Array]:
     """Find, for every reference patch, the ``count`` patches nearest to it, nearest first.
 
-    Give their places in the list of all patches, (references, count), and their mean squared
+    Return their places in the list of all patches, (references, count), and their mean squared
     distances. Reference patches lie on a grid of ``STRIDE``, and the last ones on the border.
     """
     ny, nx = (n - SIDE + 1 for n in image.shape)
@@ -92,7 +92,7 @@ def match(image: Array, count: int, report: Report) -> tuple[Array, Array]:
         report("Match patches", i / len(shifts))
         for j, dx in enumerate(shifts):
             _distances(image, dy, dx, rows, columns, table[i * len(shifts) + j])
-    # A patch is its own nearest, even among others that equal it: it has to be in its stack.
+    # A patch is its own nearest, even among others that equal it: it must be in its stack.
     table[len(table) // 2] = -1.0
     table = np.ascontiguousarray(table.reshape(len(table), -1).T)
     nearest = np.argpartition(table, count - 1, axis=1)[:, :count]
@@ -129,7 +129,7 @@ def _grid(n: int) -> Array:
 
 
 def _stack_sizes(distances: Array, stage: Stage) -> Array:
-    """Give each stack the largest power of two of patches that are near enough; at least one."""
+    """Return each stack the largest power of two of patches that are near enough; at least one."""
     near = np.maximum((distances < stage.nearness).sum(axis=1), 1)
     return np.asarray(2 ** np.floor(np.log2(near)).astype(int))
 
@@ -139,7 +139,7 @@ def _chunks(indices: Array) -> list[Array]:
 
 
 def _spectra(image: Array) -> Array:
-    """Give the cosine transform of every patch, (patches, 64)."""
+    """Return the cosine transform of every patch, (patches, 64)."""
     patches = sliding_window_view(image, (SIDE, SIDE)).reshape(-1, SIDE**2)
     return np.asarray(patches @ _patch_transform().T)
 

@@ -50,7 +50,7 @@ def noise2void(images: Array, report: Report = silent, seed: int = 0) -> Array:
 
 
 def hide(patches: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Replace a few pixels of patches (n, y, x), each by a neighbour; give them and the mask.
+    """Replace a few pixels of patches (n, y, x), each by a neighbour; return them and the mask.
 
     The neighbour is never the pixel itself, which the network would then see.
     """

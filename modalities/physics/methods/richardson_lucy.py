@@ -54,12 +54,12 @@ class Step:
         self.inverse = 1 / self.sums
 
     def start(self) -> Array:
-        """Give the flat image that explains the data's mean."""
+        """Return the flat image that explains the data's mean."""
         level = self.data.sum() / self.sums.sum()
         return np.full(self.H.in_shape, level, np.float32)
 
     def __call__(self, x: Array) -> Array:
-        """Give the updated image."""
+        """Return the updated image."""
         self.mean = self.H(x)
         self.mean += self.offset
         np.maximum(self.mean, self.floor, out=self.mean)
@@ -70,6 +70,6 @@ class Step:
         return back
 
     def chi2(self) -> float:
-        """Give χ² per datum of the image that the last update started from."""
+        """Return χ² per datum of the image that the last update started from."""
         misfit = self.data - self.mean
         return float(self.dose * np.vdot(misfit / self.mean, misfit) / misfit.size)

@@ -8,9 +8,9 @@ from ..operator import Array, Operator
 from ..progress import Report, silent
 
 ITERATIONS = 40
-# Below the limit of 2: as stable as 1, and half as far again in as many iterations.
+# Below the limit of 2: as stable as 1, and half as far again in the same number of iterations.
 RELAXATION = 1.5
-# Rays whose total weight is below this share of the largest pass the object by.
+# Rays whose total weight is below this share of the largest miss the object.
 EMPTY = 0.02
 
 
@@ -42,7 +42,7 @@ def sirt(
 
 
 def inverse_sums(H: Operator) -> tuple[Array, Array]:
-    """Give one over the row sums and one over the column sums of H, zero where H passes nothing."""
+    """Return 1 / row sums and 1 / column sums of H, zero where H passes nothing."""
     return (
         _inverse(H(np.ones(H.in_shape, np.float32))),
         _inverse(H.H(np.ones(H.out_shape, np.float32))),

@@ -28,7 +28,7 @@ def microscope(H: Forward) -> ScannedProbe:
 
 
 def counting_noise(H: Operator) -> PoissonGaussian:
-    """Give the chain's noise model; raise TypeError unless it counts."""
+    """Return the chain's noise model; raise TypeError unless it counts."""
     noise = noise_of(H)
     if not isinstance(noise, PoissonGaussian):
         raise TypeError(f"This method needs counted data, the chain has {type(noise).__name__}.")
@@ -52,12 +52,12 @@ def straightened(scan: Scan, y: Array) -> Array:
 
 
 def frequencies(instrument: ScannedProbe) -> Array:
-    """Give |k| in 1/Å on rfft2 frequencies of the image."""
+    """Return |k| in 1/Å on rfft2 frequencies of the image."""
     ny, nx = instrument.in_shape
     pixel = instrument.probe.pixel
     return np.asarray(np.hypot(fft.fftfreq(ny, pixel)[:, None], fft.rfftfreq(nx, pixel)[None, :]))
 
 
 def column_transfer(instrument: ScannedProbe, width: float) -> Array:
-    """Give the transfer function of a Gaussian column of standard deviation ``width`` Å."""
+    """Return the transfer function of a Gaussian column of standard deviation ``width`` Å."""
     return np.asarray(np.exp(-2 * (np.pi * width * frequencies(instrument)) ** 2))

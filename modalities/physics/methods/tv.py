@@ -12,7 +12,7 @@ from ..progress import Report, silent
 
 
 def gradient(x: Array) -> Array:
-    """Give the forward differences (ndim, …) of ``x``, zero across the far border."""
+    """Return the forward differences (ndim, …) of ``x``, zero across the far border."""
     d = np.zeros((x.ndim, *x.shape), x.dtype)
     for axis in range(x.ndim):
         here, there = _neighbours(x.ndim, axis)
@@ -21,7 +21,7 @@ def gradient(x: Array) -> Array:
 
 
 def gradient_adjoint(p: Array) -> Array:
-    """Give the adjoint of ``gradient``: minus the divergence."""
+    """Return the adjoint of ``gradient``: minus the divergence."""
     x = np.zeros(p.shape[1:], p.dtype)
     for axis in range(x.ndim):
         here, there = _neighbours(x.ndim, axis)

@@ -17,7 +17,7 @@ CUTOFF = 0.25
 def wbp(H: Forward, y: Array, report: Report) -> Array:
     """Reconstruct by f = Σ_t Δθ_t · Bᵀ_t(ramp * p_t), each view turned back in its plane first.
 
-    Δθ_t is the angle that view t really stands for, half the distance of its neighbours. The blur
+    Δθ_t is the angle that view t covers, half the distance of its neighbours. The blur
     of the depth of field is left in.
     """
     series = tilt_series(H)
@@ -42,7 +42,7 @@ def tilt_series(H: Forward) -> TiltSeries:
 
 
 def spacing(degrees: Array) -> Array:
-    """Give the angle in radians that each view stands for; the first and last count one step."""
+    """Return the angle in radians that each view covers; the first and last count one step."""
     order = np.argsort(degrees)
     theta = np.deg2rad(degrees[order])
     steps = np.diff(theta)
@@ -52,7 +52,7 @@ def spacing(degrees: Array) -> Array:
 
 
 def ramp(n: int) -> Array:
-    """Give the ramp's transfer function on rfft frequencies of ``n`` samples.
+    """Return the ramp's transfer function on rfft frequencies of ``n`` samples.
 
     From its samples in space, 1/4 at 0 and −1/(π k)² at odd k (Kak & Slaney 1988, eq. 3.61): built
     on frequencies instead it would lose the mean. Then a soft low-pass.

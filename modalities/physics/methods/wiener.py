@@ -14,15 +14,15 @@ from .stem_frames import COLUMN_WIDTH, column_transfer, microscope, straightened
 
 # Width, in frequency samples, over which a spectrum is averaged before it is believed.
 SMOOTHING = 1.6
-# The measured spectrum counts by this share, for the eye forgives blur more easily than noise; the
-# class spectrum by the other where the data say nothing, and at least.
+# The measured spectrum is scaled by MEASURED, because the eye forgives blur more easily than noise,
+# and kept above LEAST of the class spectrum, which alone remains where the data say nothing.
 MEASURED, LEAST = 0.5, 0.1
 # Where the class signal is below this part of the noise, the data say nothing.
 HEARD = 0.3
 
 
 def wiener(H: Forward, y: Array, report: Report) -> Array:
-    """Give x̂ = F⁻¹[S Σ h*Y / (S Σ|h|² + N)] from straightened frames.
+    """Return x̂ = F⁻¹[S Σ h*Y / (S Σ|h|² + N)] from straightened frames.
 
     N is the mean noise power of a pixel. S, the object's power spectrum, is that of the class,
     raised to what the data themselves say: a crystal's power gathers in few peaks.
@@ -48,7 +48,7 @@ def filtered(instrument: ScannedProbe, frames: Array, power: float) -> Array:
 
 
 def class_spectrum(instrument: ScannedProbe, spectra: Array, noise: float) -> Array:
-    """Give the power spectrum of Gaussian columns, as strong as ``spectra`` say.
+    """Return the power spectrum of Gaussian columns, as strong as ``spectra`` say.
 
     Columns of one width anywhere have the spectrum A·exp(−(2πσk)²); A from the mean power.
     """
@@ -61,7 +61,7 @@ def class_spectrum(instrument: ScannedProbe, spectra: Array, noise: float) -> Ar
 def measured_spectrum(
     matched: Array, gain: Array, columns: Array, noise: float, shape: Shape
 ) -> Array:
-    """Give the object's power spectrum from the data, where they say more than ``columns`` do.
+    """Return the object's power spectrum from the data, where they say more than ``columns`` do.
 
     ``matched`` is Σ h*Y and ``gain`` Σ|h|². The periodogram (|Σ h*Y|² − N Σ|h|²)/(Σ|h|²)² is
     averaged over neighbouring frequencies with the inverse of its variance.

@@ -25,7 +25,7 @@ CACHE_LINE = 64  # bytes
 
 
 def centres(n: int) -> Array:
-    """Give the ``n`` pixel centres in pixels, zero in the middle of the array: i − (n−1)/2."""
+    """Return the ``n`` pixel centres in pixels, zero in the middle of the array: i − (n−1)/2."""
     return np.arange(n) - (n - 1) / 2.0
 
 
@@ -44,7 +44,7 @@ def shadow_cdf(t: Array, cos: Array, sin: Array) -> Array:
 def taps(position: Array, cos: Array, sin: Array, bins: int) -> tuple[Array, Array]:
     """Spread unit squares centred at ``position`` (pixels from the middle) over ``bins`` bins.
 
-    Give bin indices and weights, both of ``position.shape + (3,)``; weights sum to one, and are
+    Return bin indices and weights, both of ``position.shape + (3,)``; weights sum to one, and are
     zero where the bin lies outside the detector (its index is then clipped).
     """
     half = (np.abs(cos) + np.abs(sin)) / 2.0
@@ -62,7 +62,7 @@ def taps(position: Array, cos: Array, sin: Array, bins: int) -> tuple[Array, Arr
 def projection(
     nz: int, nx: int, angles: tuple[float, ...], single: bool
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Give the strip-integral matrix (views·nx, nz·nx) and its transpose, both as CSR.
+    """Return the strip-integral matrix (views·nx, nz·nx) and its transpose, both as CSR.
 
     Slice f[z, x] is seen at u = x cos θ + z sin θ in ``nx`` bins; ``angles`` in radians. Both are
     stored because ``times`` goes along rows. ``single`` asks for float32.
@@ -93,11 +93,11 @@ def projection(
 
 
 def times(matrix: sparse.csr_array, x: Array, scale: float) -> Array:
-    """Give scale · matrix · x for the rows of ``x`` (columns of the matrix, n), all slices at once.
+    """Return scale · matrix · x for the rows of ``x`` (columns of the matrix, n), for all slices.
 
     The traffic of rows of x limits the speed. SciPy reads and writes a row of the result for each
     row of x; four rows of x at a time halve that. Rows that begin in the middle of a cache line
-    cost a third more, which a copy of x is worth.
+    cost a third more, so a copy of x pays.
     """
     out = _aligned((matrix.shape[0], x.shape[1]), np.result_type(matrix.dtype, x.dtype))
     if not x.flags.c_contiguous or x.ctypes.data % CACHE_LINE:

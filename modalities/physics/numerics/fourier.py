@@ -26,7 +26,7 @@ def real_filter(x: Array, transfer: Array, axes: Sequence[int]) -> Array:
 
 
 def ramp(n: int, distance: float | Array, half: bool = True) -> Array:
-    """Give the phase exp(−2πikd) of a shift along an axis of ``n`` samples.
+    """Return the phase exp(−2πikd) of a shift along an axis of ``n`` samples.
 
     ``distance`` may be an array: k becomes a new last axis.
     """
@@ -43,7 +43,7 @@ def shifted(image: Array, dy: float, dx: float) -> Array:
 
 
 def centred(n: int) -> Array:
-    """Give the coordinate of each of ``n`` samples from the middle, (n − 1)/2."""
+    """Return the coordinate of each of ``n`` samples from the middle, (n − 1)/2."""
     return np.arange(n) - (n - 1) / 2
 
 

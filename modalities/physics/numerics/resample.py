@@ -10,7 +10,7 @@ from ..operator import Array
 
 
 def shift_matrices(n: int, shifts: Array, dtype: type) -> Array:
-    """Give matrices (len(shifts), n, n) that move a line of ``n`` samples by ``shifts`` pixels.
+    """Return matrices (len(shifts), n, n) that move a line of ``n`` samples by ``shifts`` pixels.
 
     Fourier shifts of the line padded with zeros to twice its length, so nothing wraps round.
     The transpose of a matrix is its adjoint, and up to what leaves the line its inverse.

@@ -16,7 +16,7 @@ def overlap(
     """Average trapezoids of height one over the bins of a line.
 
     ``breaks`` (4, …) are foot, shoulder, shoulder, foot in increasing order, zero in the middle of
-    the line; ``shift`` moves the line by so much. Give bin numbers and weights, (…, taps); where
+    the line; ``shift`` moves the line. Return bin numbers and weights, (…, taps); where
     a bin lies off the line its weight is zero.
     """
     breaks = (breaks - shift) / bin_width + (bins - 1) / 2

@@ -26,7 +26,7 @@ class Weights(Operator):
         return np.asarray(np.sum(np.conj(self._like(y)) * y, axis=self._copies))
 
     def _like(self, x: Array) -> Array:
-        """Give the weights in the precision of ``x``, so that float32 stays float32."""
+        """Return the weights in the precision of ``x``, so that float32 stays float32."""
         single = x.dtype in (np.float32, np.complex64)
         kinds = (np.complex64, np.float32) if single else (np.complex128, np.float64)
         return self.weights.astype(kinds[0 if np.iscomplexobj(self.weights) else 1], copy=False)

@@ -55,7 +55,7 @@ class Specimen:
         return np.asarray(self.rng.uniform(low, high, size))
 
     def lattice(self, a: Array, b: Array, origin: Array, reach: float = 60.0) -> Array:
-        """Give the points origin + i·a + j·b, (n, 2), out to ``reach`` Å from the middle."""
+        """Return the points origin + i·a + j·b, (n, 2), out to ``reach`` Å from the middle."""
         step = min(np.linalg.norm(a), np.linalg.norm(b))
         i = np.arange(-int(2 * reach / step), int(2 * reach / step) + 1)
         points = origin + i[:, None, None] * a + i[None, :, None] * b
@@ -189,7 +189,7 @@ def _platinum(s: Specimen, along: Array, up: Array, level: float) -> None:
 
 
 def _turned(s: Specimen, a: float, b: float) -> tuple[Array, Array, Array]:
-    """Give two perpendicular lattice vectors at a random angle, and a random origin."""
+    """Return two perpendicular lattice vectors at a random angle, and a random origin."""
     turn = s.draw(0, 2 * np.pi)
     along = np.array([np.cos(turn), np.sin(turn)])
     across = np.array([-along[1], along[0]])
@@ -197,7 +197,7 @@ def _turned(s: Specimen, a: float, b: float) -> tuple[Array, Array, Array]:
 
 
 def _wedge(s: Specimen, positions: Array, low: int, high: int) -> Array:
-    """Give whole numbers of atoms per column that rise from ``low`` to ``high`` along one way."""
+    """Return whole numbers of atoms per column that rise from ``low`` to ``high`` along one way."""
     turn = s.draw(0, 2 * np.pi)
     along = positions @ np.array([np.cos(turn), np.sin(turn)])
     share = np.clip((along + 22) / 44, 0, 1)

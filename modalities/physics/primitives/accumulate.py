@@ -12,7 +12,7 @@ from ..operator import Array, Operator, Shape
 class Sum(Operator):
     """Sum over ``axes`` (numbers of axes of what comes in), times ``step``.
 
-    ``step`` is the spacing of the samples where the sum stands for an integral (in the unit of
+    ``step`` is the spacing of the samples where the sum approximates an integral (in the unit of
     that axis), 1 for a plain sum. The adjoint spreads each value evenly along those axes.
     """
 

@@ -68,7 +68,7 @@ class DepthOfField(Operator):
         return np.asarray(across.swapaxes(-1, -2) @ self._filtered(y, along))
 
     def _kernels(self, dtype: type, ndim: int) -> tuple[Array, Array]:
-        """Give matrices along u (t, …, u, u) and transfer functions along v (t, …, u, k)."""
+        """Return matrices along u (t, …, u, u) and transfer functions along v (t, …, u, k)."""
         if dtype not in self._filters:
             nu = self.in_shape[-2]
             across = [
@@ -94,6 +94,6 @@ class DepthOfField(Operator):
 
 
 def _transfer(variance: Array, n: int, dtype: type = float) -> Array:
-    """Give the Gaussian's transfer function exp(−2π²s²k²) on the frequencies of ``n`` samples."""
+    """Return the Gaussian's transfer function exp(−2π²s²k²) on the frequencies of ``n`` samples."""
     k2 = fft.rfftfreq(n) ** 2
     return np.asarray(np.exp(-2.0 * np.pi**2 * variance[..., None] * k2), dtype)

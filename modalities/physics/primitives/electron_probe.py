@@ -20,7 +20,7 @@ NM, UM, MM, MRAD = 10.0, 1e4, 1e7, 1e-3  # in Å, Å, Å, rad
 
 
 def wavelength(voltage: float) -> float:
-    """Give the relativistic wavelength in Å of electrons at ``voltage`` kV (Kirkland, eq. 2.5)."""
+    """Return the relativistic wavelength in Å of electrons at ``voltage`` kV (Kirkland eq. 2.5)."""
     return float(12.3986 / np.sqrt((2 * 510.999 + voltage) * voltage))
 
 
@@ -34,9 +34,9 @@ def probe_transfer(
     c3: float,
     c5: float,
 ) -> Array:
-    """Give the transfer function of |ψ|² on rfft2 frequencies of an image of ``shape``.
+    """Return the transfer function of |ψ|² on rfft2 frequencies of an image of ``shape``.
 
-    Real, for |ψ|² is even; one at k = 0. Cached by every argument; do not write to it.
+    Real, because |ψ|² is even; one at k = 0. Cached by every argument; do not write to it.
     """
     transfer = fft.rfft2(_intensity(shape, pixel, voltage, convergence_angle, defocus, c3, c5)).real
     transfer.setflags(write=False)
@@ -90,7 +90,7 @@ class ElectronProbe(Operator):
         return np.stack([probe_transfer(*self._arguments(c)) for c in self.defocus])
 
     def intensity(self) -> Array:
-        """Give the probes |ψ|², each summing to one, (frame, y, x), centred on index n // 2."""
+        """Return the probes |ψ|², each summing to one, (frame, y, x), centred on index n // 2."""
         probes = np.stack([_intensity(*self._arguments(c)) for c in self.defocus])
         return np.asarray(fft.fftshift(probes, axes=(-2, -1)))
 
@@ -120,7 +120,7 @@ def _intensity(
     c3: float,
     c5: float,
 ) -> Array:
-    """Give |ψ|², summing to one, with its middle on index 0."""
+    """Return |ψ|², summing to one, with its middle on index 0."""
     lam = wavelength(voltage)
     ky, kx = (fft.fftfreq(n, pixel) for n in shape)
     theta2 = lam**2 * (ky[:, None] ** 2 + kx[None, :] ** 2)

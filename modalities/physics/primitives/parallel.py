@@ -68,8 +68,8 @@ class TiltSeries(Chain):
 
     Computed in another order than shown, because the steps commute and the turned volumes would
     take a gigabyte. Projection after a tilt is a strip projection of the volume; turning the image
-    plane commutes with the sum along the beam, and so does a blur that is constant along it. Hence:
-    strip projection, image rotation, blur. Equal to the three steps to rounding.
+    plane commutes with the sum along the beam, and so does a blur that is constant along it. The
+    order is strip projection, image rotation, blur; it equals the three steps up to rounding.
     """
 
     def __init__(self, in_shape: Shape, args: Sequence[dict[str, Any]]) -> None:

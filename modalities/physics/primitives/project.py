@@ -5,7 +5,7 @@ the middle of the array, in pixels. The view at angle β looks along (−sin β,
 runs along (cos β, sin β), so that parallel rays see the point (x, y) at u = x cos β + y sin β.
 Every model holds a sparse matrix, made when first used: exact strip integrals for parallel rays,
 separable footprints (Long, Fessler & Balter 2010) for diverging ones, whose weights are continuous
-in every argument and continuously differentiable but where a pixel's edge runs along the ray.
+in every argument and continuously differentiable except where a pixel's edge runs along the ray.
 ``angles`` are [first, step, views] in degrees.
 """
 
@@ -52,7 +52,7 @@ class _Projector(Operator):
         return np.asarray(self._matrix(y.dtype)[1] @ y.ravel()).reshape(self.in_shape)
 
     def _matrix(self, dtype: np.dtype) -> tuple[sparse.csr_array, sparse.csr_array]:
-        """Give the matrix and its transpose; the latter is written row by row, pixel by pixel."""
+        """Return the matrix and its transpose; the latter is written row by row, pixel by pixel."""
         if dtype not in self._matrices:
             shadows = [self._view(np.deg2rad(angle)) for angle in self.angles]
             per_view = math.prod(self.out_shape[1:])
@@ -67,7 +67,7 @@ class _Projector(Operator):
         return self._matrices[dtype]
 
     def _view(self, beta: float) -> tuple[Array, Array]:
-        """Give the bins that each pixel shades at angle ``beta`` (radians), and by how much.
+        """Return the bins that each pixel shades at angle ``beta`` (radians), and by how much.
 
         Both are (pixels, taps).
         """
@@ -206,7 +206,7 @@ def shadow(
 ) -> tuple[Array, Array, Array]:
     """Cast unit squares at (x, y) onto the detector line.
 
-    Give the corners' sorted positions (4, n), which bound the trapezoid, its height (the longest
+    Return the corners' sorted positions (4, n), which bound the trapezoid, its height (the longest
     path through the square along the ray to its centre) and the magnification, both (n,).
     """
     cos, sin = np.cos(beta), np.sin(beta)
@@ -222,7 +222,7 @@ def shadow(
 
 
 def _grid(shape: Shape) -> tuple[Array, Array]:
-    """Give y and x of every pixel, flat."""
+    """Return y and x of every pixel, flat."""
     y, x = np.meshgrid(centred(shape[0]), centred(shape[1]), indexing="ij")
     return y.ravel(), x.ravel()
 

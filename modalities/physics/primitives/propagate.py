@@ -123,7 +123,7 @@ class PluralScattering(Operator):
         return self.filtered(delta, self.spectrum(x))
 
     def spectrum(self, x: Array) -> Array:
-        """Give exp(τ(X − 1)) on the circle: the spectrum of the plural distribution."""
+        """Return exp(τ(X − 1)) on the circle: the spectrum of the plural distribution."""
         circle = self._circle.astype(x.dtype, copy=False)
         X = fft.rfft(x * circle, self._frame[0], axis=0)
         return np.asarray(np.exp(self.thickness * (X - 1)))

@@ -24,7 +24,7 @@ class _Fourier(Operator):
         self.out_dtype = complex
 
     def _waves(self, k: Array, axis: int, like: Array) -> Array:
-        """Give exp(−2πi k·r)/√n along an axis: (frequencies, n), in the precision of ``like``."""
+        """Return exp(−2πi k·r)/√n along an axis: (frequencies, n), in the precision of ``like``."""
         n = self.in_shape[axis]
         waves = np.exp(-2j * np.pi * np.outer(k / n, centred(n))) / np.sqrt(n)
         return np.asarray(waves, np.result_type(like.dtype, np.complex64))
@@ -83,7 +83,7 @@ class Radial(_Fourier):
     """Read k-space along spokes through its middle: (ny, nx) → (spokes, nx), complex.
 
     ``angle`` turns all spokes (degrees) and ``delay`` displaces the samples along each of them.
-    The sum is taken as it stands, without gridding: exact, and meant for small images.
+    The sum is computed directly, without gridding: exact, and meant for small images.
     """
 
     def __init__(

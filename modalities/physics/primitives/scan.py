@@ -97,7 +97,7 @@ class Scan(Operator):
 
 
 def spline_transfer(n: int, half: bool) -> Array:
-    """Give one over the transfer function (1, 4, 1)/6 of a sampled cubic B-spline."""
+    """Return one over the transfer function (1, 4, 1)/6 of a sampled cubic B-spline."""
     k = fft.rfftfreq(n) if half else fft.fftfreq(n)
     return np.asarray(3.0 / (2.0 + np.cos(2 * np.pi * k)))
 
@@ -113,9 +113,9 @@ def read_frames(coefficients: Array, rotations: Sequence[int], s: float) -> Arra
 
 @lru_cache(maxsize=8)
 def scan_taps(shape: Shape, rotation: int, s: float, dtype: str) -> sparse.csr_array:
-    """Give the matrix that reads a frame at u + s·(u + v), from spline coefficients, flattened.
+    """Return the matrix that reads a frame at u + s·(u + v), from spline coefficients, flattened.
 
-    Four taps a row. They depend on u + v alone, so they are worked out once along a line.
+    Four taps a row. They depend on u + v alone, so they are computed once along a line.
     """
     (fast, fast_sign), (_, slow_sign) = DIRECTIONS[rotation]
     # The shift along the stored axis: sign·s·(sign·c_fast + sign'·c_slow).
@@ -136,12 +136,12 @@ def scan_taps(shape: Shape, rotation: int, s: float, dtype: str) -> sparse.csr_a
 
 @lru_cache(maxsize=8)
 def scan_taps_transposed(shape: Shape, rotation: int, s: float, dtype: str) -> sparse.csr_array:
-    """Give the transpose of ``scan_taps``, by rows: reading rows is twice as fast as scattering."""
+    """Return the transpose of ``scan_taps`` by rows: reading is twice as fast as scattering."""
     return sparse.csr_array(scan_taps(shape, rotation, s, dtype).T)
 
 
 def _cubic(t: Array) -> Array:
-    """Give the four cubic B-spline weights of samples −1, 0, 1, 2 at 0 ≤ t < 1, on a last axis."""
+    """Return the cubic B-spline weights of samples −1, 0, 1, 2 at 0 ≤ t < 1, on a last axis."""
     r = 1 - t
     inner = [2 / 3 - t**2 + t**3 / 2, 2 / 3 - r**2 + r**3 / 2]
     return np.stack([r**3 / 6, *inner, t**3 / 6], axis=-1)

@@ -52,7 +52,7 @@ class ScannedProbe(Operator):
         }
 
     def blurred(self, width: float) -> ScannedProbe:
-        """Give the same microscope looking at an object blurred by a Gaussian of ``width`` Å.
+        """Return the same microscope looking at an object blurred by a Gaussian of ``width`` Å.
 
         ``width`` is a standard deviation. To the frames that is the same as a larger source.
         """
@@ -61,7 +61,7 @@ class ScannedProbe(Operator):
         return ScannedProbe(self.in_shape, [probe, {**source, "fwhm": float(fwhm)}, scan])
 
     def filters(self, dtype: str) -> Array:
-        """Give everything that multiplies in Fourier space, in precision ``dtype`` ('f' or 'd')."""
+        """Return all that multiplies in Fourier space, in precision ``dtype`` ('f' or 'd')."""
         probe = self.probe
         return _filters(
             self.in_shape,

@@ -63,7 +63,7 @@ class Tilt(Operator):
         return flat.reshape(self.in_shape)
 
     def _turns(self, dtype: np.dtype) -> list[sparse.csr_array]:
-        """Give one matrix (depth·u, z·x) per view."""
+        """Return one matrix (depth·u, z·x) per view."""
         (nz, nx, _), (_, depth, nu, _) = self.in_shape, self.out_shape
         z, x = (c.ravel() for c in np.meshgrid(centres(nz), centres(nx), indexing="ij"))
         turns = []
