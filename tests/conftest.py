@@ -13,6 +13,17 @@ import pytest
 from . import emptying, servers, sites
 
 ROOT = Path(__file__).resolve().parents[1]
+LONG = (
+    "tests/chaos/",
+    "tests/browser/",
+    "tests/modalities/test_workers.py",
+    "tests/site/test_backup.py",
+    "tests/site/test_serve.py",
+    "tests/site/test_production.py",
+    "tests/physics/test_stem",
+    "tests/physics/test_scenarios.py",
+    "tests/physics/test_blindness.py",
+)
 
 # Playwright keeps an event loop in this thread for the rest of the session, and Django would refuse
 # the database to every test that comes after one with a browser.
@@ -69,6 +80,17 @@ def postgres_url(server_folder: Path) -> Iterator[str]:
     home.mkdir()
     with servers.postgres(home) as url:
         yield url
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores, since many tests wait, but not too many."""
+    return min(6, len(os.sched_getaffinity(0)) + 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no process is left with it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

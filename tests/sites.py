@@ -207,8 +207,11 @@ def site(folder: Path, **environment: str) -> Iterator[Site]:
         made.close()
 
 
-def wait(for_what: Callable[[], Any], seconds: float = 60.0, pause: float = 0.2) -> Any:
-    """Wait until ``for_what()`` is true and return it; fail after ``seconds``."""
+def wait(for_what: Callable[[], Any], seconds: float = 300.0, pause: float = 0.2) -> Any:
+    """Wait until ``for_what()`` is true and return it; fail after ``seconds``.
+
+    They only end what would go on for ever: a machine with a lot to do may need most of them.
+    """
     deadline = time.monotonic() + seconds
     while not (value := for_what()):
         assert time.monotonic() < deadline, f"This did not come true in {seconds} s."
