@@ -11,16 +11,14 @@ from leaderboards.models import (
     Board,
     Checkpoint,
     Entry,
-    Method,
     Origin,
-    TierScore,
-    Trust,
     Variant,
 )
 from modalities import physics
 from modalities.models import Modality
 from tests.factories import (
     make_attempt,
+    make_entries,
     make_entry,
     make_method,
     make_modality,
@@ -197,38 +195,13 @@ def test_modality_that_nobody_entered_has_no_leader(stem: Modality) -> None:
     assert boards.with_leaders(Modality.objects.all()).get().leading is None
 
 
-def fill(modality: Modality, n: int) -> None:
-    """Write n measured challenge entries with three tiers each."""
-    start = Entry.objects.count()
-    methods = Method.objects.bulk_create(
-        Method(slug=f"m{i}", name=f"M{i}", family="classical", checkpoint="none needed")
-        for i in range(start, start + n)
-    )
-    entries = Entry.objects.bulk_create(
-        Entry(
-            modality=modality,
-            method=method,
-            board=Board.CHALLENGE,
-            origin=Origin.MEASURED,
-            trust=Trust.SCORED,
-            score=(i % 97) / 100,
-        )
-        for i, method in enumerate(methods)
-    )
-    TierScore.objects.bulk_create(
-        TierScore(entry=entry, tier=tier, score=entry.score, psnr=25.0, ssim=0.8)
-        for entry in entries
-        for tier in ("public", "dev", "hidden")
-    )
-
-
 def test_boards_cost_the_same_number_of_queries_at_any_length(
     stem: Modality, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     method = make_method(stem)
     make_entry(stem, method, tiers=tiers(0.5, 0.5, 0.5))
     for more in (50, 950):
-        fill(stem, more)
+        make_entries(stem, more)
         with django_assert_num_queries(2):
             found = boards.load(stem)
             (

@@ -162,7 +162,7 @@ def test_the_daily_quota_of_the_dev_tier_holds(stem, settings):
 def test_a_message_that_comes_twice_scores_once(stem, tmp_path):
     content = submission_file(tmp_path / "s.h5", *wiener(stem, "public"))
     made = score(submit(stem, make_method(stem), make_user(), content))
-    assert score(made).attempts == 1
+    assert score(made).tries == 1
     assert [e.event for e in made.events.all()].count("succeeded") == 1
 
 

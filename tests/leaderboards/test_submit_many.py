@@ -104,7 +104,7 @@ def test_thirty_at_once_are_scored_exactly_once_each_while_pages_come(site, addr
     assert len({row["id"] for row in sent}) == COUNT
     site.do("from leaderboards.models import Attempt, AttemptEvent")
     sites.wait(lambda: not site.do("Attempt.objects.live().count()"), 150)
-    states = site.do('list(Attempt.objects.values_list("state", "attempts"))')
+    states = site.do('list(Attempt.objects.values_list("state", "tries"))')
     assert states == [["succeeded", 1]] * COUNT
     ended = site.do('AttemptEvent.objects.filter(event="succeeded").count()')
     assert ended == COUNT

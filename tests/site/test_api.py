@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from leaderboards import boards
-from leaderboards.models import Board, Method, Origin
+from leaderboards.models import Board, Entry, Method, Origin, Variant
 from modalities import physics
 from modalities.models import Modality
 from tests.factories import make_entry, make_method, make_modality, make_user
@@ -22,6 +22,11 @@ TIERS = {"public": (0.7, 28.0, 0.85), "dev": (0.6, 25.0, 0.8), "hidden": (0.5, 2
 @pytest.fixture
 def modality() -> Modality:
     return make_modality("electron_tomography")
+
+
+def enter(modality: Modality, name: str, **fields: object) -> Entry:
+    """An entry of a method called ``name``."""
+    return make_entry(modality, make_method(modality, name=name), **{"tiers": TIERS} | fields)
 
 
 def get(client: Client, path: str, **query: object) -> dict:
@@ -74,7 +79,7 @@ def test_modalities_are_found_by_category_and_by_words(client: Client, modality:
 
 def test_board_has_the_same_rows_as_the_page(client: Client, modality: Modality) -> None:
     for name in "AB":
-        make_entry(modality, name=name, tiers=TIERS)
+        enter(modality, name)
     rows = boards.challenge(modality)
     found = get(client, f"modalities/{modality.key}/boards/challenge/")["results"]
     assert [(r["name"], r["rank"], r["score_text"]) for r in found] == [
@@ -84,14 +89,14 @@ def test_board_has_the_same_rows_as_the_page(client: Client, modality: Modality)
 
 
 def test_board_of_a_tier_follows_its_own_scores(client: Client, modality: Modality) -> None:
-    make_entry(modality, name="A", tiers=TIERS)
-    make_entry(modality, name="B", tiers={"hidden": (0.9, 30.0, 0.9)})
+    enter(modality, "A")
+    enter(modality, "B", tiers={"hidden": (0.9, 30.0, 0.9)})
     found = get(client, f"modalities/{modality.key}/boards/hidden/")["results"]
     assert [row["name"] for row in found] == ["B", "A"]
 
 
 def test_boards_are_listed_with_their_leaders(client: Client, modality: Modality) -> None:
-    make_entry(modality, name="A", tiers=TIERS, origin=Origin.REPORTED)
+    enter(modality, "A", origin=Origin.REPORTED)
     links = get(client, f"modalities/{modality.key}/boards/")
     reported = next(x for x in links if (x["board"], x["origin"]) == ("challenge", "reported"))
     assert (reported["rows"], reported["leader"]) == (1, "A")
@@ -99,7 +104,7 @@ def test_boards_are_listed_with_their_leaders(client: Client, modality: Modality
 
 
 def test_board_is_measured_unless_reported_is_asked_for(client: Client, modality: Modality) -> None:
-    make_entry(modality, name="Theirs", score=0.9, origin=Origin.REPORTED)
+    enter(modality, "Theirs", origin=Origin.REPORTED)
     path = f"modalities/{modality.key}/boards/challenge/"
     assert get(client, path)["count"] == 0
     assert get(client, path, origin="reported")["results"][0]["name"] == "Theirs"
@@ -107,7 +112,7 @@ def test_board_is_measured_unless_reported_is_asked_for(client: Client, modality
 
 def test_long_board_comes_in_pages(client: Client, modality: Modality) -> None:
     for i in range(3):
-        make_entry(modality, name=f"E{i}", score=0.1 * i)
+        enter(modality, f"E{i}", tiers=dict.fromkeys(TIERS, (0.1 * i, 25.0, 0.8)))
     page = get(client, f"modalities/{modality.key}/boards/challenge/", limit=2)
     assert (page["count"], len(page["results"])) == (3, 2)
     assert client.get(page["next"]).json()["results"][0]["rank"] == 3
@@ -224,10 +229,12 @@ def csv_of(client: Client, modality: Modality, board: str = "challenge") -> list
 
 
 def test_csv_has_every_row_with_its_raw_values(client: Client, modality: Modality) -> None:
-    make_entry(modality, name="A, B & “C”", tiers=TIERS, source="Müller 2020")
+    public = {"public": (0.7123456789, 28.123456789, 0.85)}
+    enter(modality, "A, B & “C”", tiers=TIERS | public)
     (row,) = csv_of(client, modality)
-    assert (row["name"], row["rank"], row["source"]) == ("A, B & “C”", "1", "Müller 2020")
-    assert (float(row["hidden_psnr"]), float(row["public_score"])) == (22.0, 0.7)
+    assert (row["name"], row["rank"], row["trust"]) == ("A, B & “C”", "1", "scored")
+    assert (float(row["hidden_psnr"]), float(row["public_psnr"])) == (22.0, 28.123456789)
+    assert float(row["public_score"]) == 0.7123456789
 
 
 def test_csv_of_an_empty_board_has_a_header_only(client: Client, modality: Modality) -> None:
@@ -237,14 +244,14 @@ def test_csv_of_an_empty_board_has_a_header_only(client: Client, modality: Modal
 def test_name_that_looks_like_a_formula_is_a_text_in_csv(
     client: Client, modality: Modality
 ) -> None:
-    make_entry(modality, name="=1+1", score=0.5)
+    enter(modality, "=1+1")
     assert csv_of(client, modality)[0]["name"] == "'=1+1"
 
 
 def test_latex_escapes_what_latex_would_read_as_a_command(
     client: Client, modality: Modality
 ) -> None:
-    make_entry(modality, name=r"50 % of \input{x}_y & more", tiers=TIERS)
+    enter(modality, r"50 % of \input{x}_y & more")
     text = client.get(
         f"/api/v1/modalities/{modality.key}/boards/challenge/?format=tex"
     ).content.decode()
@@ -260,8 +267,8 @@ def test_bibtex_cites_each_method_once(client: Client, modality: Modality) -> No
         year=1949,
         paper_url="https://example.org/}{x",
     )
-    for name in "AB":
-        make_entry(modality, method, name=name, score=0.5)
+    for variant in (Variant.NOMINAL, Variant.GRADIENT):
+        make_entry(modality, method, variant=variant, tiers=TIERS)
     text = client.get(
         f"/api/v1/modalities/{modality.key}/boards/challenge/?format=bib"
     ).content.decode()

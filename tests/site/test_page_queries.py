@@ -6,9 +6,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from leaderboards.models import Entry, Method, TierScore
+from leaderboards.models import Board, Origin
 from modalities.models import Modality
-from tests.factories import make_entry, make_method, make_modality
+from tests.factories import make_entries, make_entry, make_method, make_modality
 
 pytestmark = pytest.mark.django_db
 FACTS = {
@@ -19,6 +19,8 @@ FACTS = {
     "source_gallery": None,
 }
 
+TIERS = dict.fromkeys(("public", "dev", "hidden"), (0.5, 25.0, 0.8))
+
 
 @pytest.fixture
 def modality() -> Modality:
@@ -26,41 +28,15 @@ def modality() -> Modality:
 
 
 def fill(modality: Modality, n: int) -> None:
-    """Add n measured challenge entries and n reported standard ones, of n methods."""
-    start = Method.objects.count()
-    methods = Method.objects.bulk_create(
-        Method(slug=f"m{i}", name=f"M{i}", family="classical", checkpoint="none needed")
-        for i in range(start, start + n)
-    )
-    kinds = (("challenge", "measured", "scored"), ("standard", "reported", "reported"))
-    entries = Entry.objects.bulk_create(
-        Entry(
-            modality=modality,
-            method=method,
-            board=board,
-            origin=origin,
-            trust=trust,
-            name=method.name,
-            source="Somebody 2024",
-            checkpoint=method.checkpoint,
-            score=i / (start + n + 1),
-        )
-        for i, method in enumerate(methods)
-        for board, origin, trust in kinds
-    )
-    TierScore.objects.bulk_create(
-        TierScore(entry=entry, tier=tier, score=entry.score, psnr=25.0, ssim=0.8)
-        for entry in entries
-        for tier in (("standard",) if entry.board == "standard" else ("public", "dev", "hidden"))
-    )
+    """Add n measured challenge entries and n reported standard ones."""
+    make_entries(modality, n)
+    make_entries(modality, n, Board.STANDARD, Origin.REPORTED)
 
 
 def queries(client: Client, path: str) -> int:
     """Count the queries of a page that no cache holds."""
     cache.clear()
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as asked:
         assert client.get(path).status_code == 200
     return len(asked)
 
@@ -72,7 +48,7 @@ def queries(client: Client, path: str) -> int:
 def test_page_asks_as_often_for_a_thousand_entries_as_for_fifty(
     client: Client, modality: Modality, path: str, most: int
 ) -> None:
-    make_entry(modality, make_method(modality, slug="steady"), score=0.5)
+    make_entry(modality, make_method(modality, slug="steady"), tiers=TIERS)
     fill(modality, 25)
     few = queries(client, path)
     fill(modality, 475)

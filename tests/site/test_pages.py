@@ -126,7 +126,7 @@ def test_method_page_has_all_its_rows(read: Read) -> None:
 
 
 def test_entry_page_says_that_nothing_was_run(catalogue: None, client: Client) -> None:
-    entry = Entry.objects.get(name="SwinIR + gradient")
+    entry = Entry.objects.get(source_name="SwinIR + gradient")
     words = reading.text(client.get(entry.get_absolute_url()).content.decode())
     assert "Nothing was run here." in words
     assert "certifies nothing here" in words
