@@ -211,12 +211,9 @@ def _note(entry: Entry, pair: Pair, results: int) -> str:
 def _why(pair: Pair) -> str:
     """Say how far the two runs agree."""
     if pair.second is None:
-        failed = pair.newest and pair.newest.has_ended
-        return (
-            f"The second run failed: {pair.newest.error_message}"
-            if failed
-            else "No second run yet."
-        )
+        if pair.newest and pair.newest.has_ended:
+            return f"The second run failed: {pair.newest.error_message}"
+        return "No second run yet."
     if pair.disagreement:
         return pair.disagreement
     if pair.first.outputs_sha256 == pair.second.outputs_sha256:
@@ -280,7 +277,7 @@ def _costs(first: Attempt, second: Attempt | None) -> Iterator[Row]:
             write(tells.rounded(name, getattr(run, name), run.tier)) if run else MISSING
             for run in (first, second)
         ]
-        yield Row(label, *told)
+        yield Row(label, told[0], told[1])
 
 
 def _verdict(first: str, second: str) -> str:
