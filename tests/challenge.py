@@ -14,7 +14,7 @@ from django.core.management import call_command
 
 from leaderboards import ranking, tasks
 from leaderboards.catalogue import enlist, sync_everything
-from leaderboards.models import Attempt, Kind, Method
+from leaderboards.models import QUEUES, Attempt, Kind, Method
 from leaderboards.scoring.compute import compute
 from leaderboards.views.methods import STARTERS
 from modalities.jobs import worker
@@ -87,8 +87,8 @@ def own_method(user: Any, modality: Modality, **fields: Any) -> Method:
 
 
 def score_all() -> None:
-    """Do what the worker does."""
-    for attempt in Attempt.objects.queued():
+    """Do what the worker for files does."""
+    for attempt in Attempt.objects.queued().in_queue(QUEUES[Kind.FILE]):
         tasks.attempt(str(attempt.pk), attempt.queue)
 
 

@@ -16,24 +16,21 @@ import numpy as np
 import pytest
 from django.conf import settings as site_settings
 from django.test import Client
-from leaderboards.submission import Evaluation
 
 from gallery.images import object_picture
-from leaderboards import bundle, evaluate
-from leaderboards.models import Entry
+from leaderboards import bundle
+from leaderboards.models import REFERENCES, Attempt, Entry
+from leaderboards.scoring import baselines
 from modalities import datasets
-from modalities.jobs import State, worker
+from modalities.jobs import State
 from pwmsite.models import ApiToken
 from tests import challenge
 from tests.factories import make_user
+from tests.site.walking import walk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = ("dev", "hidden")
-LINK = re.compile(r"(?:href|src|action|hx-get|data-[\w-]+)=\"(/[^\"#]*)|\"(/[a-z][^\"\s<>]*)\"")
-# What ends a session or changes rows, and pages of Django's own that hold no data of ours.
-LEAVE = re.compile(r"/logout/|/admin/jsi18n|/password/|/autocomplete/|/delete/|/o/")
 NUMBER = re.compile(rb"\d+\.\d+")
-MOST = 400
 
 
 @pytest.fixture(scope="module")
@@ -103,43 +100,20 @@ def _datasets(content: bytes) -> list[np.ndarray]:
     return [array for stack in found for array in (stack, *(stack if stack.ndim == 3 else ()))]
 
 
-def body(answer) -> bytes:
-    return b"".join(answer.streaming_content) if answer.streaming else answer.content
-
-
-def walk(client: Client, start: list[str]) -> dict[str, bytes]:
-    """Follow every link from ``start``; give the body of each page, errors too."""
-    found: dict[str, bytes] = {}
-    waiting = list(start)
-    while waiting and len(found) < MOST:
-        place = waiting.pop(0)
-        if place in found or LEAVE.search(place):
-            continue
-        answer = client.get(place)
-        content = body(answer) + str(answer.headers).encode()
-        found[place] = content
-        if answer.status_code in (301, 302):
-            waiting.append(answer["Location"])
-        elif "html" in answer.get("Content-Type", "") or "json" in answer.get("Content-Type", ""):
-            links = LINK.findall(content.decode().replace("&amp;", "&"))
-            waiting += [a or b for a, b in links if not (a or b).startswith("//")]
-    return found
-
-
-def run_baselines(modality) -> None:
+def run_references(modality) -> None:
     """Run what knows most of the truth: oracle, middle of the range, nominal."""
-    for job in evaluate.queue_missing(modality):
-        if job.tier in SECRET and job.is_reference:
-            job.claim("test")
-            worker.run(job, evaluate.compute)
-    done = Evaluation.objects.filter(state=State.SUCCEEDED)
-    assert {(job.tier, job.variant) for job in done} == {
+    baselines.queue_missing(modality)
+    done = challenge.run_baselines(
+        tier__in=SECRET, variant__in=REFERENCES, method__physics_name=modality.best_method
+    )
+    assert {attempt.state for attempt in done} == {State.SUCCEEDED}
+    assert {(attempt.tier, attempt.variant) for attempt in done} == {
         (tier, variant) for tier in SECRET for variant in ("nominal", "middle", "oracle")
     }
 
 
 def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, capfd):
-    run_baselines(stem)
+    run_references(stem)
     ada, staff = make_user(), make_user(is_staff=True, is_superuser=True)
     method = challenge.own_method(ada, stem)
     _, token = ApiToken.objects.make(ada, "test")
@@ -163,7 +137,8 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
     start += [f"/static/{path}" for path in _secret_names()]
     start += [f"{sent['Location']}{i}-{kind}.webp" for i in range(4) for kind in ("truth", "error")]
 
-    assert not any(job.corrected_spec for job in Evaluation.objects.filter(variant="oracle"))
+    oracles = Attempt.objects.filter(variant="oracle", tier__in=SECRET)
+    assert not any(oracle.corrected_spec for oracle in oracles)
     secrets = Secrets(stem)
     assert len(secrets.needles) > 30
     assert len(secrets.numbers) > 10
@@ -176,7 +151,7 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
         if path.is_file():
             assert not secrets.told_by(path.read_bytes()), path
     for entry in Entry.objects.filter(origin="measured"):
-        assert not secrets.told_by(bundle._opened(bundle.write(entry))["manifest.json"])
+        assert not secrets.told_by(bundle.read(bundle.write(entry))[1]["manifest.json"])
     logged = caplog.text + "".join(capfd.readouterr())
     assert not secrets.told_by(logged.encode())
 
