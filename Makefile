@@ -14,7 +14,7 @@ dev:
 	@$(PYTHON) pwmsite/bootstrap.py install-dev
 
 test: dev ## Run the tests; `make test ARGS="tests/physics -x"` runs some of them.
-	@$(IN) pytest $(ARGS)
+	@$(IN) pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: dev ## Look at the code without running it.
 	@$(IN) ruff check .

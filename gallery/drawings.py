@@ -9,10 +9,10 @@ from django.utils.safestring import SafeString
 
 from modalities import svg
 from modalities.figures import decibels, fixed, shortest
+from modalities.physics.scenarios import WORDS
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 440, 240, 40, 24, 186
 COLOUR = {"I": "1", "II": "2", "III": "3", "IV": "4"}
-MEANING = {"I": "ideal", "II": "mismatched", "III": "oracle", "IV": "calibrated"}
 
 
 def mean_psnr(psnr: Mapping[str, Sequence[float]]) -> SafeString:
@@ -48,7 +48,7 @@ def _column(scenario: str, row: Sequence[float], x: float, zero: float, scale: f
     return [
         *drawn,
         svg.text(x, HEIGHT - 34, scenario, "t b", 13, "middle"),
-        svg.text(x, HEIGHT - 19, MEANING[scenario], "t3", 11.5, "middle"),
+        svg.text(x, HEIGHT - 19, WORDS[scenario].short, "t3", 11.5, "middle"),
         svg.text(x, HEIGHT - 3, fixed(_mean(row), 2), "t b", 12.5, "middle"),
     ]
 

@@ -20,18 +20,11 @@ from modalities.figures import decibels, fixed, percent, seconds, shortest
 from modalities.jobs import State
 from modalities.jobs.forecast import Forecast, forecast
 from modalities.models import Modality
-from modalities.physics.scenarios import rho, violations
+from modalities.physics.scenarios import WORDS, rho, violations
 
 from . import charts, drawings, snapshot
 from .images import LARGEST_ERROR, object_size
-from .models import Run, Scenario, SceneResult
-
-MEANINGS = {
-    "I": "nominal measurement, nominal operator",
-    "II": "perturbed measurement, nominal operator",
-    "III": "perturbed measurement, true operator (an oracle)",
-    "IV": "perturbed measurement, operator calibrated blind from the data",
-}
+from .models import Run, SceneResult
 
 
 @dataclass(frozen=True)
@@ -93,6 +86,7 @@ class Mean:
     scenario: str
     title: str
     meaning: str
+    shows: str
     score: Score
     source: Score | None
 
@@ -276,7 +270,7 @@ def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) ->
     return Cell(
         key=f"{result.scene}-{result.scenario}",
         scenario=result.scenario,
-        meaning=MEANINGS[result.scenario],
+        meaning=WORDS[result.scenario].meaning,
         score=score,
         source=_score(printed.get(result.scenario)),
         consistency=fixed(result.consistency, 3),
@@ -287,7 +281,7 @@ def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) ->
         reconstruction=file_url(run.pk, result.reconstruction.name),
         difference=file_url(run.pk, result.difference.name),
         caption=(
-            f"{scene}, scenario {result.scenario} ({MEANINGS[result.scenario]}): "
+            f"{scene}, scenario {result.scenario} ({WORDS[result.scenario].meaning}): "
             f"{score.psnr_text} dB, SSIM {score.ssim_text}"
         ),
     )
@@ -297,8 +291,9 @@ def _mean(scenario: str, rows: list[SceneRow], source: dict[str, Any]) -> Mean:
     scores = [c.score for row in rows for c in row.cells if c.scenario == scenario]
     return Mean(
         scenario=scenario,
-        title=str(Scenario(scenario).label),
-        meaning=MEANINGS[scenario],
+        title=WORDS[scenario].title,
+        meaning=WORDS[scenario].meaning,
+        shows=WORDS[scenario].shows,
         score=Score(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores)),
         source=_score(source.get("mean", {}).get(scenario)),
     )

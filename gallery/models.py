@@ -18,10 +18,12 @@ from . import snapshot
 
 
 class Scenario(models.TextChoices):
-    I = "I", "Nominal"  # noqa: E741 - the scenario's name
-    II = "II", "Mismatched"
-    III = "III", "Oracle"
-    IV = "IV", "Calibrated blind"
+    """The names alone; ``physics.scenarios.WORDS`` has the words."""
+
+    I = "I", "I"  # noqa: E741 - the scenario's name
+    II = "II", "II"
+    III = "III", "III"
+    IV = "IV", "IV"
 
 
 class RunQuerySet(JobQuerySet["Run"]):

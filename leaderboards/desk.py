@@ -57,7 +57,7 @@ class Pair:
 
 def pairs(entry: Entry) -> list[Pair]:
     """Give the attempts that count, in the order of the tiers. Two queries."""
-    place = {tier: i for i, tier in enumerate(tiers_of(entry.board))}
+    tiers = [str(tier) for tier in tiers_of(entry.board)]
     scores = entry.tier_scores.filter(attempt__isnull=False).select_related(
         "attempt__repeats__started_by", "attempt__started_by"
     )
@@ -69,13 +69,14 @@ def pairs(entry: Entry) -> list[Pair]:
     made = []
     for score in scores:
         first = score.attempt
+        assert first is not None  # the query leaves the others out
         first.modality, first.method = entry.modality, entry.method
         mine = seconds.get(first.pk, [])
         for run in mine:
             run.modality, run.method, run.repeats = entry.modality, entry.method, first
         second = next((run for run in mine if run.has_succeeded), None)
         made.append(Pair(score, first, second, mine[0] if mine else None))
-    return sorted(made, key=lambda pair: place.get(pair.score.tier, -1))
+    return sorted(made, key=lambda pair: tiers.index(pair.score.tier))
 
 
 def rerun(entry: Entry, by: Any) -> list[str]:

@@ -28,7 +28,6 @@ FIGURES = (
     ("Consistency", "consistency"),
 )
 COSTS = (("CPU time", "cpu_seconds", seconds), ("Memory", "peak_memory_mb", megabytes))
-KEYS = (("r", "re-run"), ("j", "next"), ("k", "previous"), ("u", "queue"), ("Esc", "leave a field"))
 MOST_DECISIONS = 100
 
 
@@ -95,6 +94,8 @@ def of(entry: Entry, person: Any, wanted: Filter) -> dict[str, Any]:
     events = _events(found)
     results = _results(entry)
     choices = [Choice(word, *CHOICES[word]) for word in desk.possible(entry, found, person)]
+    may_rerun = any(not pair.live and pair.disagreement for pair in found)
+    queue = neighbours(entry, wanted)
     return {
         "entry": entry,
         "board": entry.get_board_display(),
@@ -103,15 +104,31 @@ def of(entry: Entry, person: Any, wanted: Filter) -> dict[str, Any]:
         "flags": flags.of(Entry.objects.filter(pk=entry.pk)).get(entry.pk, []),
         "sides": [_side(entry, pair, events, results) for pair in found],
         "lacks": desk.obstacles(entry, found),
-        "may_rerun": any(not pair.live and pair.disagreement for pair in found),
+        "may_rerun": may_rerun,
         "choices": choices,
-        "keys": [*((c.key, c.label.lower()) for c in choices), *KEYS],
+        "keys": list(_keys(choices, may_rerun, queue)),
         "decisions": decisions(entry),
         "progress": progress(found),
-        "queue": neighbours(entry, wanted),
+        "queue": queue,
         "query": wanted.query(),
         "queue_url": reverse("leaderboards:curate") + wanted.query(),
     }
+
+
+def _keys(
+    choices: Sequence[Choice], may_rerun: bool, queue: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """List the keys that do something on this page."""
+    for choice in choices:
+        yield choice.key, choice.label.lower()
+    if may_rerun:
+        yield "r", "re-run"
+    if queue.get("after"):
+        yield "j", "next"
+    if queue.get("before"):
+        yield "k", "previous"
+    yield "u", "queue"
+    yield "Esc", "leave a field"
 
 
 def progress(found: Sequence[Pair]) -> list[dict[str, Any]]:
@@ -194,12 +211,9 @@ def _note(entry: Entry, pair: Pair, results: int) -> str:
 def _why(pair: Pair) -> str:
     """Say how far the two runs agree."""
     if pair.second is None:
-        failed = pair.newest and pair.newest.has_ended
-        return (
-            f"The second run failed: {pair.newest.error_message}"
-            if failed
-            else "No second run yet."
-        )
+        if pair.newest and pair.newest.has_ended:
+            return f"The second run failed: {pair.newest.error_message}"
+        return "No second run yet."
     if pair.disagreement:
         return pair.disagreement
     if pair.first.outputs_sha256 == pair.second.outputs_sha256:
@@ -214,15 +228,15 @@ def _why(pair: Pair) -> str:
 
 def _rows(first: Attempt, second: Attempt | None) -> Iterator[Row]:
     yield Row("Run", _ran(first), _ran(second) if second else MISSING)
-    yield from _hashes(first, second)
-    yield from _environment(first, second)
     yield from _figures(first, second)
     yield from _costs(first, second)
+    yield from _hashes(first, second)
+    yield from _environment(first, second)
 
 
 def _ran(run: Attempt) -> str:
     by = run.started_by.get_username() if run.started_by else "the site"
-    return f"{run.get_kind_display()}, asked for by {by}, {run.finished_at:%Y-%m-%d %H:%M} UTC"
+    return f"{run.get_kind_display()}, started by {by}, {run.finished_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _hashes(first: Attempt, second: Attempt | None) -> Iterator[Row]:
@@ -259,11 +273,11 @@ def _difference(first: Attempt, second: Attempt, name: str) -> str:
 
 def _costs(first: Attempt, second: Attempt | None) -> Iterator[Row]:
     for label, name, write in COSTS:
-        told = [
+        ours, theirs = (
             write(tells.rounded(name, getattr(run, name), run.tier)) if run else MISSING
             for run in (first, second)
-        ]
-        yield Row(label, *told)
+        )
+        yield Row(label, ours, theirs)
 
 
 def _verdict(first: str, second: str) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache
+from heapq import nlargest
+from math import inf
 from statistics import median
 from typing import Any
 from uuid import UUID
@@ -55,18 +57,44 @@ class Flag:
     text: str
 
 
+Figures = dict[UUID, tuple[float, float]]  # (psnr, score) by entry
+
+
+class _Board:
+    """One blind challenge: its public figures, and by how much public is better than dev."""
+
+    def __init__(self, public: Figures, dev: Figures) -> None:
+        self.public = public
+        self.best = [
+            nlargest(2, ((figures[i], pk) for pk, figures in public.items())) for i in (0, 1)
+        ]
+        self.gaps = {pk: public[pk][0] - dev[pk][0] for pk in public.keys() & dev.keys()}
+        self.in_order = sorted(self.gaps.values())
+
+    def lead(self, entry: UUID) -> tuple[float, float]:
+        """Say how far an entry is ahead of all others, in dB and in score."""
+        best = [next((value for value, pk in top if pk != entry), inf) for top in self.best]
+        psnr, score = self.public[entry]
+        return psnr - best[0], score - best[1]
+
+    def usual_gap(self, entry: UUID) -> float:
+        """Give the median gap of all others: one tier may simply be harder."""
+        others = self.in_order.copy()
+        others.remove(self.gaps[entry])
+        return median(others) if others else 0.0
+
+
 @dataclass(frozen=True)
 class _Around:
     """What the scores of an entry are held against.
 
-    boards: {modality: {tier: {entry: (psnr, score)}}} of the blind challenge; previous: {entry:
-    (psnr, score)} of the public result that counted before; same: {hash: attempts with these
-    outputs}, the first one first.
+    boards: by modality. previous: the public result that counted before. same: attempts by the
+    hash of their outputs, the first one first.
     """
 
-    boards: dict[int, dict[str, dict[UUID, tuple[float, float]]]]
-    previous: dict[UUID, tuple[float, float]]
-    same: dict[str, list[Any]] = field(repr=False)
+    boards: dict[int, _Board]
+    previous: Figures
+    same: dict[str, list[Any]]
 
 
 def of(entries: QuerySet[Entry]) -> dict[UUID, list[Flag]]:
@@ -165,13 +193,10 @@ def _jump(row: Any, around: _Around) -> Iterator[Flag]:
 
 
 def _ahead(row: Any, around: _Around) -> Iterator[Flag]:
-    public = around.boards[row.entry__modality][ScoreTier.PUBLIC]
-    others = [figures for pk, figures in public.items() if pk != row.entry]
-    if row.entry not in public or not others:
+    board = around.boards.get(row.entry__modality)
+    if board is None or row.entry not in board.public:
         return
-    psnr, score = public[row.entry]
-    best_psnr, best_score = (max(figures[i] for figures in others) for i in (0, 1))
-    if by := _by(psnr - best_psnr, score - best_score):
+    if by := _by(*board.lead(row.entry)):
         yield Flag(
             "far ahead",
             f"Public: {by} better than everything else on the board: see how that is possible.",
@@ -179,14 +204,10 @@ def _ahead(row: Any, around: _Around) -> Iterator[Flag]:
 
 
 def _gap(row: Any, around: _Around) -> Iterator[Flag]:
-    """Hold public − dev against what it is for others: one tier may simply be harder."""
-    board = around.boards[row.entry__modality]
-    public, dev = board[ScoreTier.PUBLIC], board[ScoreTier.DEV]
-    gaps = {pk: public[pk][0] - dev[pk][0] for pk in public.keys() & dev.keys()}
-    if row.entry not in gaps:
+    board = around.boards.get(row.entry__modality)
+    if board is None or row.entry not in board.gaps:
         return
-    own = gaps.pop(row.entry)
-    usual = median(gaps.values()) if gaps else 0.0
+    own, usual = board.gaps[row.entry], board.usual_gap(row.entry)
     if own - usual > MOST_DB:
         yield Flag(
             "better on public",
@@ -214,9 +235,8 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _boards(counted: QuerySet[TierScore]) -> Any:
+def _boards(counted: QuerySet[TierScore]) -> dict[int, _Board]:
     """Read the public and dev figures of every measured entry on the boards concerned."""
-    boards: Any = defaultdict(partial(defaultdict, dict))
     rows = TierScore.objects.filter(
         entry__modality__in=counted.order_by().values("entry__modality"),
         entry__board=Board.CHALLENGE,
@@ -224,14 +244,18 @@ def _boards(counted: QuerySet[TierScore]) -> Any:
         entry__is_listed=True,
         tier__in=(ScoreTier.PUBLIC, ScoreTier.DEV),
     ).order_by()
-    for modality, tier, entry, *figures in rows.values_list(
+    found: dict[int, dict[str, Figures]] = defaultdict(lambda: defaultdict(dict))
+    for modality, tier, entry, psnr, score in rows.values_list(
         "entry__modality", "tier", "entry", "psnr", "score"
     ):
-        boards[modality][tier][entry] = tuple(figures)
-    return boards
+        found[modality][tier][entry] = psnr, score
+    return {
+        modality: _Board(tiers[ScoreTier.PUBLIC], tiers[ScoreTier.DEV])
+        for modality, tiers in found.items()
+    }
 
 
-def _previous(counted: QuerySet[TierScore]) -> dict[UUID, tuple[float, float]]:
+def _previous(counted: QuerySet[TierScore]) -> Figures:
     """Read what counted before on the public tier, by the same metrics."""
     before = (
         TierScore.history.filter(id=OuterRef("pk"), metrics_version=OuterRef("metrics_version"))

@@ -21,8 +21,8 @@ env = environ.Env()
 DEBUG = env.bool("PWM_DEBUG", default=False)
 PRODUCTION = "PWM_DEBUG" in os.environ and not DEBUG
 
-# Tests keep their state apart from the site's (pytest sets this variable before anything loads).
-_state = BASE_DIR / "var" / ("tests" if "PYTEST_VERSION" in os.environ else "")
+# Every process of the tests has a state of its own (pytest sets this variable before it loads us).
+_state = BASE_DIR / "var" / (f"tests/{os.getpid()}" if "PYTEST_VERSION" in os.environ else "")
 VAR_DIR = environment.state_folder(Path(env("PWM_VAR", default=str(_state))).resolve())
 
 SECRET_KEY = environment.key("PWM_SECRET_KEY", VAR_DIR / "secret_key", required=PRODUCTION)

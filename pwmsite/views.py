@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from leaderboards import programs
 from modalities import prose
 from modalities.models import Modality
+from modalities.physics.scenarios import WORDS
 
 from . import home_page, markup, modality_page
 from .pagecache import public_page
@@ -68,9 +69,23 @@ def about(request: HttpRequest) -> HttpResponse:
 @lru_cache(maxsize=1)
 def about_parts() -> list[dict[str, str]]:
     """Render ``about.md`` once, split at its headings."""
-    text = ABOUT.read_text(encoding="utf-8").replace("[[programs]]", programs.NOT_YET)
+    text = ABOUT.read_text(encoding="utf-8")
+    for name, words in (("programs", programs.NOT_YET), ("scenarios", _scenarios())):
+        text = text.replace(f"[[{name}]]", words)
     parts = prose.split(text, ABOUT.name)
     return [part | {"html": markup.fit(part["html"], part["title"])} for part in parts]
+
+
+def _scenarios() -> str:
+    """Write the scenarios as a table of Markdown."""
+    rows = [
+        "| Scenario | Measured with | Reconstructed with | What it shows |",
+        "|---|---|---|---|",
+    ]
+    rows += [
+        f"| {name} | {w.measured_with} | {w.solved_with} | {w.shows} |" for name, w in WORDS.items()
+    ]
+    return "\n".join(rows)
 
 
 @public_page(version_of_all)

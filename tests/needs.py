@@ -1,9 +1,15 @@
-"""Programs that some tests need beyond Python: without them a test is skipped, but never in CI."""
+"""What tests need beyond Python, and how much of the tests is wanted.
+
+Without a program that it needs, a test is skipped, but never in CI.
+"""
 
 import os
 import shutil
 
 import pytest
+
+# The long form of searches and storms, which .ci/run asks for.
+FULL = bool(os.environ.get("PWM_FULL_TESTS"))
 
 
 def needs(program: str, package: str = "") -> str:

@@ -8,18 +8,33 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from .needs import needs
 
 HOST = "127.0.0.1"
-PATIENCE = 30.0
+PATIENCE = 180.0  # seconds until a server listens on a machine that has a lot to do
+
+# Below the ports that the kernel hands out to whoever asks for any; the start tells two runs apart.
+_ports = count(20_000 + os.getpid() % 5_000)
+_mine: list[socket.socket] = []
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Give a port that no other process of the tests is given while this one lives.
+
+    A socket with an abstract name stands for each: it is there once, and goes with its process.
+    """
+    while True:
+        port = next(_ports)
+        claim = socket.socket(socket.AF_UNIX)
+        with suppress(OSError), socket.socket() as probe:
+            claim.bind(f"\0pwm-tests-port-{port}")
+            probe.bind((HOST, port))
+            _mine.append(claim)
+            return port
+        claim.close()
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

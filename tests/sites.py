@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,16 +19,20 @@ from tests.servers import HOST, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# An SQLite database with its tables, as the first site of this process made it.
-MADE: list[bytes] = []
+# A folder that all processes of a run of tests share; tests/conftest.py sets it.
+SHARED = Path()
+PLAIN = "pwmsite.settings"
 
 # Reads one expression or block per line, as JSON; answers with its value, as JSON.
 CONSOLE = """
-import json, sys, django
+import io, json, sys, django
 django.setup()
+from django.core.management import call_command
 from django.db import connection
-from django.apps import apps
-names = {}
+def manage(*arguments):
+    call_command(*arguments, stdout=(printed := io.StringIO()))
+    return printed.getvalue()
+names = {"manage": manage}
 for line in sys.stdin:
     code, names["given"] = json.loads(line)
     try:
@@ -58,15 +64,7 @@ class Site:
 
     def manage(self, *arguments: str) -> str:
         """Run a command of manage.py; return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return str(self.do("manage(*given)", *arguments))
 
     def do(self, code: str, *given: Any) -> Any:
         """Evaluate ``code`` in a Django process of this site; ``given`` are its arguments."""
@@ -89,21 +87,19 @@ class Site:
 
     def prepare(self) -> None:
         """Make the tables, and a purse for the tests' own kind of job."""
-        self._migrate()
+        self.migrate()
         self.do("from tests.naps.models import *")
         self.do("purse = Purse.objects.create(credits=1000)")
 
-    def _migrate(self) -> None:
-        """Make the tables; an SQLite file is made once and copied after that."""
-        database = self.folder / "pwm.sqlite3"
-        if "PWM_DATABASE_URL" not in self.environment and MADE:
-            database.write_bytes(MADE[0])
+    def migrate(self) -> None:
+        """Make the tables; an SQLite file is made once for all tests of a run, and copied."""
+        if "PWM_DATABASE_URL" not in self.environment:
+            made = tables(self.environment["DJANGO_SETTINGS_MODULE"])
+            (self.folder / "pwm.sqlite3").write_bytes(made)
             return
         self.manage("migrate", "--verbosity", "0")
         # Apps without migrations come second: their tables refer to the others.
         self.manage("migrate", "--run-syncdb", "--verbosity", "0")
-        if database.exists():
-            MADE.append(database.read_bytes())
 
     def worker(self, processes: int = 1, *options: str) -> Worker:
         """Start a worker with so many processes."""
@@ -184,6 +180,22 @@ class Worker:
         self.process.wait()
 
 
+def tables(settings: str = PLAIN) -> bytes:
+    """Return an SQLite database with the tables of these settings and no row of ours."""
+    path = SHARED / f"{settings}.sqlite3"
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            folder = Path(tempfile.mkdtemp(dir=SHARED))
+            database = folder / "pwm.sqlite3"
+            if settings != PLAIN:
+                database.write_bytes(tables())
+            with site(folder, DJANGO_SETTINGS_MODULE=settings) as made:
+                made.manage("migrate", "--run-syncdb", "--verbosity", "0")
+            database.rename(path)
+    return path.read_bytes()
+
+
 @contextmanager
 def site(folder: Path, **environment: str) -> Iterator[Site]:
     """Make a site with an empty database; its worker processes end with the block."""
@@ -195,8 +207,11 @@ def site(folder: Path, **environment: str) -> Iterator[Site]:
         made.close()
 
 
-def wait(for_what: Callable[[], Any], seconds: float = 60.0, pause: float = 0.2) -> Any:
-    """Wait until ``for_what()`` is true and return it; fail after ``seconds``."""
+def wait(for_what: Callable[[], Any], seconds: float = 300.0, pause: float = 0.2) -> Any:
+    """Wait until ``for_what()`` is true and return it; fail after ``seconds``.
+
+    They only end what would go on for ever: a machine with a lot to do may need most of them.
+    """
     deadline = time.monotonic() + seconds
     while not (value := for_what()):
         assert time.monotonic() < deadline, f"This did not come true in {seconds} s."

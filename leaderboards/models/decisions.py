@@ -340,6 +340,8 @@ def outputs_must_match(first: Attempt, second: Attempt) -> bool:
 
 def disagreement(first: Attempt, second: Attempt) -> str:
     """Say why a certificate on two runs that succeeded would be refused; empty where it is not."""
+    if first.score is None or second.score is None:
+        return "One of the runs has no score."
     if abs(second.score - first.score) > TOLERANCE:
         return f"The scores of the two runs differ by more than {TOLERANCE}."
     if outputs_must_match(first, second) and first.outputs_sha256 != second.outputs_sha256:

@@ -90,7 +90,7 @@ def board_as_of(request: HttpRequest, key: str, board: str) -> HttpResponse:
         "board": board,
         "title": as_of.BOARDS[board],
         "boards": as_of.BOARDS.items(),
-        "at": asked or today.isoformat(),
+        "at": today.isoformat(),
         "today": today.isoformat(),
         "changes": as_of.changes(modality, board),
     }
@@ -98,5 +98,9 @@ def board_as_of(request: HttpRequest, key: str, board: str) -> HttpResponse:
         day = as_of.day_of(asked) if asked else today
     except as_of.DayError as error:
         return render(request, "leaderboards/as_of.html", context | {"problem": error}, status=400)
-    context |= {"day": day, "panel": boards_page.of_day(modality, board, day)}
+    context |= {
+        "day": day,
+        "at": day.isoformat(),
+        "panel": boards_page.of_day(modality, board, day),
+    }
     return render(request, "leaderboards/as_of.html", context)

@@ -1,15 +1,7 @@
 """The four scenarios: what the data were made with, and what the reconstruction believes.
 
-======== ============ ===========================
-scenario measured     reconstructed with
-======== ============ ===========================
-I        nominal H    nominal H
-II       perturbed H  nominal H
-III      perturbed H  perturbed H (an oracle)
-IV       perturbed H  H calibrated from the data
-======== ============ ===========================
-
-II, III and IV share one measurement, and I uses the same seed of the noise.
+``WORDS`` says which is which, for readers of this file and of the pages. II, III and IV share one
+measurement, and I uses the same seed of the noise.
 """
 
 from __future__ import annotations
@@ -31,9 +23,56 @@ from .progress import Part, Report, silent
 from .spec import Spec, tier_range
 from .tables import CatalogueError
 
-SCENARIOS = ("I", "II", "III", "IV")
 TOLERANCE_DB = 0.05
 SMALLEST_GAP_DB = 0.1
+
+
+@dataclass(frozen=True)
+class Words:
+    """How every page speaks of a scenario; ``short`` is for charts."""
+
+    title: str
+    short: str
+    measured_with: str
+    solved_with: str
+    shows: str
+
+    @property
+    def meaning(self) -> str:
+        return f"measured with {self.measured_with}, solved with {self.solved_with}"
+
+
+WORDS = {
+    "I": Words(
+        title="nominal",
+        short="ideal",
+        measured_with="the nominal operator",
+        solved_with="the nominal operator",
+        shows="the ideal, the ceiling of a method",
+    ),
+    "II": Words(
+        title="mismatched",
+        short="mismatched",
+        measured_with="a perturbed operator",
+        solved_with="the nominal operator",
+        shows="what the mismatch costs",
+    ),
+    "III": Words(
+        title="oracle",
+        short="oracle",
+        measured_with="the same perturbed operator",
+        solved_with="the perturbed operator itself",
+        shows="an oracle, as if calibration were perfect",
+    ),
+    "IV": Words(
+        title="calibrated blind",
+        short="calibrated",
+        measured_with="the same perturbed operator",
+        solved_with="an operator calibrated from the data alone",
+        shows="what can really be had",
+    ),
+}
+SCENARIOS = tuple(WORDS)
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from tests.needs import needs
+from tests.servers import free_port
+from tests.sites import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = (
@@ -26,7 +26,9 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 60  # seconds until a server on a loaded machine must have answered
+# Seconds; only ends a wait that would go on for ever on a machine with a lot to do.
+PATIENCE = 180
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +45,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site with both modalities and their galleries."""
     needs("chromium")
     folder = tmp_path_factory.mktemp("site")
+    (folder / "pwm.sqlite3").write_bytes(tables())
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST"))}
     environment = kept | {
         "PWM_VAR": str(folder),
@@ -52,7 +55,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run(
         [sys.executable, "-m", "tests.browser.seed"], cwd=ROOT, env=environment, check=True
     )
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
@@ -62,13 +65,6 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(PATIENCE)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -81,6 +77,12 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
         except OSError:  # refused, or no answer in time
             time.sleep(0.2)
     pytest.fail(f"The server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    context.set_default_timeout(1000 * PATIENCE)
+    return context
 
 
 @pytest.fixture

@@ -6,8 +6,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.needs import FULL
+
 PAGES = ("/modalities/stem/", "/modalities/electron_tomography/", "/", "/about/", "/methods/bm3d/")
-WIDTHS = (1440, 390)
+# Each width and each theme on every page, or each width in each theme.
+LOOKS = [(1440, "light"), (390, "dark")]
+if FULL:
+    LOOKS += [(1440, "dark"), (390, "light")]
 
 
 def open_whole(page: Page, url: str, width: int, theme: str) -> None:
@@ -22,8 +27,7 @@ def open_whole(page: Page, url: str, width: int, theme: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "theme"), LOOKS)
 @pytest.mark.parametrize("url", PAGES)
 def test_page_is_clean(page: Page, said: list[str], url: str, width: int, theme: str) -> None:
     open_whole(page, url, width, theme)

@@ -99,9 +99,10 @@ class Postgres(Server):
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         data, port = str(folder / "data"), free_port()
         quiet = {"check": True, "stdout": subprocess.DEVNULL}
-        initdb = [postgres_program("initdb"), "-D", data, "-U", "pwm", "-A", "trust"]
+        initdb = [postgres_program("initdb"), "-N", "-D", data, "-U", "pwm", "-A", "trust"]
         subprocess.run(initdb, **quiet, **options)
-        command = [postgres_program("postgres"), "-D", data, "-p", str(port), "-h", HOST]
+        # -F: no waiting for the disk; what was written outlives the server, if not the machine.
+        command = [postgres_program("postgres"), "-F", "-D", data, "-p", str(port), "-h", HOST]
         super().__init__([*command, "-k", str(folder)], port, **options)
         createdb = [postgres_program("createdb"), "-h", HOST, "-p", str(port), "-U", "pwm", "pwm"]
         subprocess.run(createdb, **quiet, **options)

@@ -13,7 +13,10 @@ import pytest
 from tests.chaos.servers import RabbitMQ, Redis, Server
 from tests.sites import Site, site, wait
 
-LEASE = "4"
+LEASE = "6"
+# Seconds that a visitor waits at most: a moment, but for a machine with a lot to do. A broker that
+# does not answer holds its connections for much longer here.
+MOMENT, SILENCE = 15.0, 60.0
 
 
 @pytest.fixture(scope="module", params=[Redis, RabbitMQ])
@@ -52,7 +55,7 @@ def test_job_asked_for_while_the_broker_is_away_is_done_when_it_is_back(
 ):
     worker = served.worker()
     broker.kill()
-    assert buy(served, "nap", 0.2) < 1.0
+    assert buy(served, "nap", 0.2) < MOMENT
     assert look(served, "nap", "state", "message_sent_at") == ["queued", None]
     assert served.do("outcome('broker', check_broker)").startswith("The broker cannot be used")
     wait(lambda: "Cannot connect" in served.log.read_text())
@@ -64,10 +67,10 @@ def test_job_asked_for_while_the_broker_is_away_is_done_when_it_is_back(
 
 def test_broker_that_does_not_answer_keeps_nobody_waiting(served: Site, broker: Server):
     broker.process.send_signal(signal.SIGSTOP)
-    thaw = threading.Timer(20, broker.process.send_signal, [signal.SIGCONT])
+    thaw = threading.Timer(SILENCE, broker.process.send_signal, [signal.SIGCONT])
     thaw.start()
     try:
-        assert buy(served, "nap", 0.2) < 4.0
+        assert buy(served, "nap", 0.2) < MOMENT
         assert look(served, "nap", "message_sent_at") == [None]
     finally:
         thaw.cancel()
@@ -83,14 +86,15 @@ def test_jobs_of_every_queue_outlive_rabbitmq_and_worker_and_are_done_once(
     remaining = served.worker(1, "--queues", "gallery")
     killed = served.worker(1, "--queues", "scoring,hidden")
     wait(lambda: served.log.read_text().count("ready.") == 2)
-    buy(served, "hidden", 2.0, queue="hidden")
+    buy(served, "hidden", 5.0, queue="hidden")
+    wait(lambda: "delivery acknowledgement on channel 1 timed out" in served.log.read_text())
     wait(lambda: look(served, "hidden", "state") == ["succeeded"])
-    assert "delivery acknowledgement on channel 1 timed out" in served.log.read_text()
-    two = ("gallery", "scoring")
-    for name in two:
-        buy(served, name, 2.0, queue=name)
-    wait(lambda: all(look(served, name, "percent") > [0] for name in two))
+    two = {"gallery": 8.0, "scoring": 3600.0}
+    for name, seconds in two.items():
+        buy(served, name, seconds, queue=name)
+    wait(lambda: all(look(served, name, "state") != ["queued"] for name in two))
     killed.kill()
+    served.do("Nap.objects.filter(pk=scoring.pk).update(seconds=0.2)")
     broker.restart()
     served.worker(1, "--queues", "scoring,hidden")
     wait(lambda: served.do("Nap.objects.succeeded().count()") == 3)

@@ -24,10 +24,11 @@ AGAIN = (
 
 
 def test_jobs_gallery_and_boards_work_alike_on_postgresql(postgres_url: str):
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--create-db", *AGAIN],
         cwd=ROOT,
-        env=os.environ | {"PWM_DATABASE_URL": postgres_url},
+        env=inherited | {"PWM_DATABASE_URL": postgres_url},
         capture_output=True,
         text=True,
     )

@@ -25,7 +25,7 @@ made = Run.objects.enqueue(
 
 
 def test_run_whose_worker_was_killed_is_taken_up_and_succeeds_once(tmp_path: Path):
-    with site(tmp_path, PWM_LEASE_SECONDS="3") as embedded:
+    with site(tmp_path, PWM_LEASE_SECONDS="6") as embedded:
         embedded.prepare()
         embedded.manage("sync_catalogue", "--verbosity", "0")
         embedded.do(ASK)
@@ -34,7 +34,7 @@ def test_run_whose_worker_was_killed_is_taken_up_and_succeeds_once(tmp_path: Pat
         first.kill()
         assert embedded.do("Run.objects.get().state") == "running"
         embedded.worker()
-        wait(lambda: embedded.do("Run.objects.get().state") == "succeeded", 180)
+        wait(lambda: embedded.do("Run.objects.get().state") == "succeeded")
         events = embedded.do("list(Run.objects.get().events.values_list('event', flat=True))")
         assert events == ["queued", "claimed", "reclaimed", "claimed", "succeeded"]
         assert embedded.do("Run.objects.get().results.count()") == 16

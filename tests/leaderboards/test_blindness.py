@@ -9,6 +9,7 @@ from leaderboards.models import Calibration, Variant
 from leaderboards.scoring import baselines
 from modalities import datasets, physics
 from tests.challenge import open_challenge
+from tests.needs import FULL
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,7 +34,7 @@ def test_baselines_give_the_same_to_the_bit_with_noise_for_truth(stem):
         if attempt.method.physics_name == "wiener" and attempt.variant == Variant.GRADIENT
     ]
     assert {attempt.tier for attempt in blind} == set(physics.TIERS)
-    for attempt in blind:
+    for attempt in blind if FULL else blind[-1:]:
         first = baselines.run(attempt, physics.silent)
         replace_truth(stem.spec, attempt.tier)
         Calibration.objects.all().delete()

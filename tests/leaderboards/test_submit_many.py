@@ -35,7 +35,7 @@ token = ApiToken.objects.make(user, "test")[1]
 @pytest.fixture
 def site(tmp_path):
     with sites.site(tmp_path, DJANGO_SETTINGS_MODULE="pwmsite.settings") as made:
-        made.manage("migrate", "--verbosity", "0")
+        made.migrate()
         made.manage("sync_catalogue")
         made.manage("build_datasets", "stem")
         yield made

@@ -22,18 +22,6 @@ def test_an_interval_covers_the_true_mean_as_often_as_it_says(tiers):
     assert 0.93 <= hits / draws <= 0.985
 
 
-def test_a_bootstrap_over_four_scenes_would_not():
-    """Keep the reason for Student's interval in sight."""
-    rng = np.random.default_rng(7)
-    hits = 0
-    for _ in range(400):
-        scores = rng.normal(0.7, 0.05, 4)
-        means = scores[rng.integers(4, size=(500, 4))].mean(axis=1)
-        low, high = np.percentile(means, [2.5, 97.5])
-        hits += low <= 0.7 <= high
-    assert hits / 400 < 0.9
-
-
 def bounds(*entries: np.ndarray) -> list[tuple[int, int]]:
     """Give the best and the worst rank of each entry; an entry is an array (tiers, scenes)."""
     best, worst = rank_bounds([np.array(scores) for scores in zip(*entries, strict=True)])

@@ -20,7 +20,7 @@ from .slabs import SMALL
 
 SPECS = {
     "stem": replace(physics.load("stem"), shape=(160, 192)),
-    "electron_tomography": replace(SMALL, scenes=SMALL.scenes[::2]),
+    "electron_tomography": replace(SMALL, shape=(8, 48, 16), scenes=SMALL.scenes[::2]),
 }
 METHODS = [
     (key, name) for key in SPECS for name, m in physics.METHODS[key].items() if m.is_available()

@@ -8,6 +8,7 @@ import pytest
 from modalities import physics
 from modalities.physics.scenarios import SCENARIOS, believed, measurement, rho, run, violations
 
+from ..needs import FULL
 from .slabs import SMALL
 
 METHOD = "wiener"
@@ -114,7 +115,8 @@ def test_catalogue_names_only_scenes_and_methods_that_exist(key: str):
 def test_no_method_with_the_true_operator_beats_the_gallery_method(spec):
     """Its oracle is what the board holds entries against: nobody honest may stand above it."""
     names = [name for name, method in physics.METHODS[spec.key].items() if not method.requires]
-    psnrs = {name: np.mean([run(spec, name, i, "III").psnr for i in (0, 2)]) for name in names}
+    scenes = (0, 2) if FULL else (0,)
+    psnrs = {name: np.mean([run(spec, name, i, "III").psnr for i in scenes]) for name in names}
     assert max(psnrs, key=psnrs.__getitem__) == spec.gallery_method
 
 

@@ -11,6 +11,8 @@ from modalities import physics
 from modalities.physics import scenarios
 from modalities.physics.catalogue import CATALOGUE
 
+from ..needs import FULL
+
 SPEC = physics.load("stem")
 ALLOWED = {"probe_size": 0.05, "convergence_angle": 0.06, "scan_distortion": 0.01}
 
@@ -30,7 +32,7 @@ def errors(truth, tier, seed):
     return {n: abs(found[n] - truth[n]) / (hi - lo) for n, (lo, hi) in ranges(tier).items()}
 
 
-@pytest.mark.parametrize("tier", physics.TIERS)
+@pytest.mark.parametrize("tier", physics.TIERS if FULL else physics.TIERS[-1:])
 def test_calibration_finds_a_truth_drawn_anywhere_in_the_range(tier):
     rng = np.random.default_rng([4, physics.TIERS.index(tier)])
     truth = {name: rng.uniform(*ends) for name, ends in ranges(tier).items()}
@@ -70,9 +72,9 @@ def test_calibration_stops_when_told_to():
 
 
 def test_blind_calibration_wins_back_nearly_all_that_the_mismatch_cost():
-    found = scenarios.calibrated(SPEC)
+    found, scenes = scenarios.calibrated(SPEC), range(4 if FULL else 1)
     outcomes = {
-        s: [scenarios.run(SPEC, "richardson_lucy_sieve", i, s, spec_hat=found) for i in range(4)]
+        s: [scenarios.run(SPEC, "richardson_lucy_sieve", i, s, spec_hat=found) for i in scenes]
         for s in ("II", "III", "IV")
     }
     psnr = {s: np.mean([o.psnr for o in os]) for s, os in outcomes.items()}

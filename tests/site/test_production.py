@@ -21,7 +21,7 @@ from moto.server import ThreadedMotoServer
 from tests import servers
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 120.0
+PATIENCE = 300.0  # seconds; only ends a wait that would go on for ever
 
 
 @dataclass

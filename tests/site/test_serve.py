@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.sites import children_of
+from tests.sites import children_of, tables
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 90.0
+PATIENCE = 300.0  # seconds; only ends a wait that would go on for ever
 
 
 def eventually(fact: Callable[[], bool], what: str) -> None:
@@ -77,6 +77,9 @@ class Site:
 
 @contextmanager
 def site(var: Path) -> Iterator[Site]:
+    database = var / "pwm.sqlite3"
+    if not database.exists():
+        database.write_bytes(tables())
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         running = Site(var, listener)
