@@ -5,10 +5,12 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pwmsite import bootstrap
+from pwmsite.management.commands import prepare
+from tests import sites
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -113,6 +117,45 @@ def test_an_old_python_is_told() -> None:
 
 def test_an_old_python_can_read_the_file_that_tells_it() -> None:
     ast.parse((ROOT / "pwmsite/bootstrap.py").read_text(), feature_version=(3, 7))
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Iterator[sites.Site]:
+    """A site whose database an older version made."""
+    with sites.site(tmp_path, DJANGO_SETTINGS_MODULE="pwmsite.settings") as made:
+        made.manage("migrate", "--verbosity", "0")
+        with closing(sqlite3.connect(tmp_path / "pwm.sqlite3")) as database, database:
+            database.execute(
+                "INSERT INTO django_migrations (app, name, applied) "
+                "VALUES ('leaderboards', '0006_append_only', '2026-01-01')"
+            )
+        yield made
+
+
+def test_a_database_of_another_version_is_told_and_left_as_it_is(older: sites.Site) -> None:
+    database = older.folder / "pwm.sqlite3"
+    before = database.read_bytes()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        done = subprocess.run(
+            [sys.executable, "-m", "pwmsite.serve", str(listener.fileno())],
+            cwd=ROOT,
+            env=older.environment,
+            pass_fds=(listener.fileno(),),
+            capture_output=True,
+            text=True,
+        )
+    said = refusal(done)
+    assert "Another version of PWM made this database (leaderboards.0006_append_only is" in said
+    assert "manage.py backup FILE" in said
+    assert f"remove {database}*" in said
+    assert said.count("\n") == 1
+    assert database.read_bytes() == before
+    assert "backup.tar: " in older.manage("backup", str(older.folder / "backup.tar"))
+
+
+def test_a_database_of_this_version_is_not_refused(db: None) -> None:
+    prepare.refuse_other_versions()
 
 
 def test_the_first_start_imports_the_standard_library_only() -> None:

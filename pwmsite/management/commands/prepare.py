@@ -1,12 +1,16 @@
 """Make the site ready to start; safe to run again, and quick when there is nothing to do."""
 
 import secrets
+import sys
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
+
+OURS = ("gallery", "leaderboards", "modalities", "pwmsite")
 
 
 class Command(BaseCommand):
@@ -14,6 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
+            refuse_other_versions()
             call_command("migrate", interactive=False, verbosity=0)
         except OperationalError as error:
             raise CommandError(
@@ -36,4 +41,21 @@ class Command(BaseCommand):
         self.stdout.write(
             f"\n    Administrator: admin    Password: {password}\n"
             "    It is shown this once; change it at /accounts/password/change/.\n"
+        )
+
+
+def refuse_other_versions() -> None:
+    """Raise CommandError for a database that records migrations of ours which are not here.
+
+    ``migrate`` would take its tables for up to date, because the first migration has the same name.
+    """
+    loader = MigrationLoader(connection)
+    applied = {key for key in loader.applied_migrations if key[0] in OURS}
+    if unknown := sorted(applied - set(loader.disk_migrations)):
+        name = connection.settings_dict["NAME"]
+        start = f"remove {name}*" if connection.vendor == "sqlite" else f"empty the database {name}"
+        raise CommandError(
+            f"Another version of PWM made this database ({'.'.join(unknown[0])} is not a migration "
+            "of this one), so nothing was changed: keep a copy "
+            f"({sys.executable} manage.py backup FILE), {start}, and start again with an empty site."
         )
