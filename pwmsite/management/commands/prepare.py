@@ -57,5 +57,5 @@ def refuse_other_versions() -> None:
         raise CommandError(
             f"Another version of PWM made this database ({'.'.join(unknown[0])} is not a migration "
             "of this one), so nothing was changed: keep a copy "
-            f"({sys.executable} manage.py backup FILE), {start}, and start again with an empty site."
+            f"({sys.executable} manage.py backup FILE), {start} and start with an empty site."
         )
