@@ -40,11 +40,9 @@ def make_group(sender: Any, using: str, **_: Any) -> None:
     """Make the group with its permission; after every ``migrate``, so that it is always there."""
     from django.contrib.auth.models import Group, Permission
 
-    # Django makes permissions after each migrate too, but for the app of this signal later than now.
+    # Django makes permissions after each migrate too, but later than this.
     create_permissions(sender, verbosity=0, interactive=False, using=using)
     app, codename = PERMISSION.split(".")
-    permission = Permission.objects.using(using).get(
-        content_type__app_label=app, codename=codename
-    )
+    permission = Permission.objects.using(using).get(content_type__app_label=app, codename=codename)
     group, _is_new = Group.objects.using(using).get_or_create(name=GROUP)
     group.permissions.add(permission)

@@ -98,5 +98,9 @@ def board_as_of(request: HttpRequest, key: str, board: str) -> HttpResponse:
         day = as_of.day_of(asked) if asked else today
     except as_of.DayError as error:
         return render(request, "leaderboards/as_of.html", context | {"problem": error}, status=400)
-    context |= {"day": day, "at": day.isoformat(), "panel": boards_page.of_day(modality, board, day)}
+    context |= {
+        "day": day,
+        "at": day.isoformat(),
+        "panel": boards_page.of_day(modality, board, day),
+    }
     return render(request, "leaderboards/as_of.html", context)
