@@ -23,11 +23,7 @@ NOT_KEPT = "The arrays of this attempt are not kept any more."
 @login_required
 @require_safe
 def picture(request: HttpRequest, pk: UUID, sample: int, kind: str) -> HttpResponse:
-<<<<<<< HEAD:gallery/submission_views.py
     """Draw one sample of one's own attempt, or of any for curators; truth on open tiers only."""
-=======
-    """Draw one sample of one's own attempt, or any for curators; the truth on open tiers only."""
->>>>>>> desk:gallery/submitted.py
     mine = Attempt.objects.all() if is_curator(request.user) else Attempt.objects.of(request.user)
     found = get_object_or_404(mine.succeeded().select_related("modality"), pk=pk)
     spec = found.modality.spec
