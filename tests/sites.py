@@ -180,20 +180,31 @@ class Worker:
         self.process.wait()
 
 
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that ``make`` has filled, in one of the processes of a run for all of them.
+
+    Nobody writes into it: what a test changes, it copies.
+    """
+    folder = SHARED / name
+    with (SHARED / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            draft = Path(tempfile.mkdtemp(dir=SHARED))
+            make(draft)
+            draft.rename(folder)
+    return folder
+
+
 def tables(settings: str = PLAIN) -> bytes:
     """Return an SQLite database with the tables of these settings and no row of ours."""
-    path = SHARED / f"{settings}.sqlite3"
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            folder = Path(tempfile.mkdtemp(dir=SHARED))
-            database = folder / "pwm.sqlite3"
-            if settings != PLAIN:
-                database.write_bytes(tables())
-            with site(folder, DJANGO_SETTINGS_MODULE=settings) as made:
-                made.manage("migrate", "--run-syncdb", "--verbosity", "0")
-            database.rename(path)
-    return path.read_bytes()
+
+    def migrate(folder: Path) -> None:
+        if settings != PLAIN:
+            (folder / "pwm.sqlite3").write_bytes(tables())
+        with site(folder, DJANGO_SETTINGS_MODULE=settings) as made:
+            made.manage("migrate", "--run-syncdb", "--verbosity", "0")
+
+    return (made_once(f"tables of {settings}", migrate) / "pwm.sqlite3").read_bytes()
 
 
 @contextmanager

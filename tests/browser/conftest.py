@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from tests.needs import needs
 from tests.servers import free_port
-from tests.sites import tables
+from tests.sites import made_once, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = (
@@ -44,27 +45,32 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site with both modalities and their galleries."""
     needs("chromium")
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "pwm.sqlite3").write_bytes(tables())
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST"))}
-    environment = kept | {
-        "PWM_VAR": str(folder),
-        "DJANGO_SETTINGS_MODULE": "pwmsite.settings",
-        "OMP_NUM_THREADS": "1",
-    }
-    subprocess.run(
-        [sys.executable, "-m", "tests.browser.seed"], cwd=ROOT, env=environment, check=True
-    )
+    folder = tmp_path_factory.mktemp("browser") / "site"
+    shutil.copytree(made_once("seeded", _seed), folder)
     port = free_port()
     command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=_environment(folder), stdout=log, stderr=log
+        )
     try:
         _wait(f"http://127.0.0.1:{port}/about/", server, folder / "server.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(PATIENCE)
+
+
+def _seed(folder: Path) -> None:
+    (folder / "pwm.sqlite3").write_bytes(tables())
+    command = [sys.executable, "-m", "tests.browser.seed"]
+    subprocess.run(command, cwd=ROOT, env=_environment(folder), check=True)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST"))}
+    settings = {"PWM_VAR": str(folder), "DJANGO_SETTINGS_MODULE": "pwmsite.settings"}
+    return kept | settings | {"OMP_NUM_THREADS": "1"}
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

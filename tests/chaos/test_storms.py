@@ -18,7 +18,7 @@ from tests.chaos.storm import LEASE, TAKEN, Plan, Storm
 from tests.needs import FULL
 from tests.sites import Site, site
 
-MAX_ATTEMPTS = 3  # as the pages say
+MAX_TRIES = 3  # as the pages say
 PATIENCE = 2400.0 if FULL else 900.0  # only ends a storm that goes on for ever
 
 
@@ -68,7 +68,7 @@ def fate(events: list[str]) -> tuple[str, str]:
     """Say how a nap has to end: well, unless it was cancelled or lost with three workers."""
     if {"cancelled", "cancel asked"} & set(events):
         return "cancelled", ""
-    if sum(event in TAKEN for event in events) == MAX_ATTEMPTS:
+    if sum(event in TAKEN for event in events) == MAX_TRIES:
         return "failed", "lost"
     return "succeeded", ""
 

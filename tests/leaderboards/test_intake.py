@@ -14,6 +14,7 @@ import pytest
 from leaderboards.intake.reader import CHILD, Refused, read_submission
 from tests.leaderboards import hostile
 from tests.leaderboards.hostile import ACCEPTED, EXPECTED, REFUSED, SHAPE, write
+from tests.needs import FULL
 
 
 def problems_of(path: Path) -> list[str]:
@@ -105,7 +106,7 @@ def test_more_than_4096_chunks_are_refused(path):
         read_submission(upload, expected)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(40 if FULL else 12))
 def test_a_damaged_file_is_refused_or_read_and_never_breaks_the_reader(seed, path):
     chance = random.Random(seed)
     write(path, **chance.choice(list(ACCEPTED.values())))
@@ -133,8 +134,16 @@ print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 @pytest.mark.parametrize("name", ["a chunk that inflates a thousandfold", "five thousand links"])
-def test_the_worst_files_cost_less_than_two_seconds_and_300_megabytes(name, path):
-    write(path, REFUSED[name][0])
+def test_the_worst_files_cost_hardly_more_than_a_good_one_and_less_than_300_megabytes(name, path):
+    good, _ = cost(write(path))
+    path.unlink()
+    bad, memory = cost(write(path, REFUSED[name][0]))
+    assert bad < 4 * good
+    assert memory < 300e6
+
+
+def cost(path: Path) -> tuple[float, float]:
+    """Give the CPU seconds and the bytes that it takes to read a file."""
     reader = [sys.executable, "-I", str(CHILD), EXPECTED.to_json()]
     with path.open("rb") as upload:
         done = subprocess.run(
@@ -145,8 +154,7 @@ def test_the_worst_files_cost_less_than_two_seconds_and_300_megabytes(name, path
             check=True,
         )
     seconds, memory = map(float, done.stdout.split())
-    assert seconds < 2
-    assert memory < 300e6
+    return seconds, memory
 
 
 LOCKED = """
