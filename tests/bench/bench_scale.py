@@ -64,19 +64,16 @@ def enlarge_catalogue(folder: Path) -> None:
 
 def fill() -> None:
     """Make the rows: one of each kind by the models, and the rest after its likeness."""
-    from leaderboards.submission import Submission
-
-    from leaderboards.models import Method
+    from leaderboards.models import Attempt
     from modalities.models import Modality
-    from tests.factories import make_entry, make_method, make_user
+    from tests.factories import make_entries, make_method, make_user
 
     stem = Modality.objects.get(key="stem")
     first = make_method(stem)
     multiply(first, METHODS, slug="'method-' || n + 100", name="'Method ' || n + 100")
-    for method in Method.objects.filter(slug__startswith="method-").order_by("pk")[:ENTRIES]:
-        tiers = dict.fromkeys(("public", "dev", "hidden"), (0.5, 25.0, 0.8))
-        make_entry(stem, method, tiers=tiers)
-    done = Submission.objects.create(
+    make_entries(stem, ENTRIES)
+    done = Attempt.objects.create(
+        kind="file",
         modality=stem,
         method=first,
         tier="public",
@@ -94,6 +91,25 @@ def fill() -> None:
     multiply(done, 1000, **old | {"sha256": "md5('waiting' || n)"})
 
 
+def ranking() -> tuple[float, int]:
+    """Rank the long board again; give milliseconds of CPU and the number of queries."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from leaderboards.models import Board, Ranking
+    from leaderboards.ranking import rank_what_waits
+    from modalities.models import Modality
+
+    taken = []
+    for _ in range(5):
+        Ranking.ask(Modality.objects.get(key="stem"), Board.CHALLENGE)
+        with CaptureQueriesContext(connection) as queries:
+            begun = time.process_time()
+            rank_what_waits()
+            taken.append(time.process_time() - begun)
+    return 1000 * median(taken), len(queries)
+
+
 def wall(ask: Callable[[], Any], rounds: int = 7) -> float:
     taken = []
     for _ in range(rounds):
@@ -105,18 +121,17 @@ def wall(ask: Callable[[], Any], rounds: int = 7) -> float:
 
 def queues() -> dict[str, float]:
     """Ask what workers, waiting people and operators ask; milliseconds of waiting."""
-    from leaderboards.submission import Submission
-
+    from leaderboards.models import Attempt
     from modalities.jobs.forecast import place_in_queue
     from modalities.jobs.sweeper import sweep
     from pwmsite.operations import queues_of
 
-    last = Submission.objects.queued().in_queue_order().last()
+    last = Attempt.objects.queued().in_queue_order().last()
     assert last
     return {
         "place of the last of 1,000 waiting": wall(lambda: place_in_queue(last)),
         "a sweep": wall(sweep),
-        "the operators' counts": wall(lambda: queues_of(Submission)),
+        "the operators' counts": wall(lambda: queues_of(Attempt)),
         "claim and release of a job": wall(lambda: last.claim("bench") and last.release()),
     }
 
@@ -143,6 +158,8 @@ def main() -> None:
         print(f"\n{'CPU per request (ms)':<40}{'empty':>10}{'full':>10}")  # noqa: T201
         for what, taken in small.items():
             print(f"{what:<40}{taken:10.2f}{large[what]:10.2f}")  # noqa: T201
+        spent, asked = ranking()
+        print(f"\nRanking {ENTRIES} entries: {spent:.0f} ms of CPU, {asked} queries")  # noqa: T201
         print("\nWaiting (ms), a million submissions")  # noqa: T201
         for what, taken in queues().items():
             print(f"{what:<40}{taken:10.2f}")  # noqa: T201
