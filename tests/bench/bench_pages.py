@@ -49,7 +49,7 @@ def measure(key: str = "stem") -> dict[str, float]:
         "modality page, not modified": cpu(lambda: client.get(page, headers=unchanged)),
         "home, cold": cpu(lambda: client.get("/"), before=cache.clear),
         "home, cached": cpu(lambda: client.get("/")),
-        "boards in the API": cpu(lambda: client.get(f"/api/v1/modalities/{key}/")),
+        "boards in the API": cpu(lambda: client.get(f"/api/v1/modalities/{key}/boards/challenge/")),
         "about": cpu(lambda: client.get("/about/")),
     }
 
