@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.core.cache import cache
 
 from . import emptying, servers, sites
 
@@ -39,6 +40,12 @@ def rng() -> np.random.Generator:
 def quick_passwords(settings: Any) -> None:
     """Hash passwords in no time: the real hash takes half a second, and no test is about it."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    """Forget the pages that another test drew: rows start from the same numbers in each."""
+    cache.clear()
 
 
 @pytest.fixture(autouse=True)

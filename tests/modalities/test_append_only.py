@@ -65,6 +65,7 @@ def test_database_refuses_to_change_or_delete_history(kind: type[models.Model]) 
         _refused(f'UPDATE {kind._meta.db_table} SET "{column.column}" = "{column.column}"')
     _refused(f"DELETE FROM {kind._meta.db_table}")
     if connection.vendor == "postgresql":
+        # Without CASCADE PostgreSQL itself refuses to empty a table that another one refers to.
         _refused(f"TRUNCATE {kind._meta.db_table} CASCADE")
     else:
         _refused(f"REPLACE INTO {kind._meta.db_table} SELECT * FROM {kind._meta.db_table}")

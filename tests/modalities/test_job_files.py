@@ -20,10 +20,11 @@ pytestmark = pytest.mark.django_db
 def storage(request, settings, tmp_path, monkeypatch) -> Storage:
     """An empty storage under one of the site's two names, where runs keep their files."""
     settings.STORAGES = settings.STORAGES | {
-        request.param: {
+        name: {
             "BACKEND": "modalities.storage.WholeFileStorage",
-            "OPTIONS": {"location": str(tmp_path)},
+            "OPTIONS": {"location": str(tmp_path / name)},
         }
+        for name in ("default", "private")
     }
     monkeypatch.setattr(Run, "files_storage", request.param)
     return storages[request.param]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from leaderboards.catalogue import sync_everything
@@ -14,7 +13,6 @@ from leaderboards.catalogue import sync_everything
 @pytest.fixture
 def catalogue(db: None) -> None:
     """Both modalities and what the source reported, as ``sync_catalogue`` writes them."""
-    cache.clear()
     sync_everything()
 
 
