@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from modalities import physics, prose
 from modalities.models import Modality
@@ -132,8 +133,18 @@ def write(report: Report) -> bool:
         entry, differs = _put_entry(result, modality, methods[result.method])
         kept.append(entry.pk)
         changed |= differs
-    deleted, _ = mine.exclude(pk__in=kept).delete()
-    return changed or bool(deleted)
+    return _withdraw(mine.exclude(pk__in=kept)) or changed
+
+
+def _withdraw(gone: QuerySet[Entry]) -> bool:
+    """Delete what the source reports no longer; what was decided about stays, off its board."""
+    decided = list(gone.filter(decision__isnull=False, is_listed=True))
+    for entry in decided:
+        entry.is_listed = False
+        entry._change_reason = "Its source reports it no longer."
+        entry.save(update_fields=["is_listed"])
+    deleted, _ = gone.filter(decision__isnull=True).delete()
+    return bool(decided or deleted)
 
 
 def _put_method(fields: Fields, modality: Modality) -> tuple[Method, bool]:

@@ -83,6 +83,33 @@ def test_measured_entry_is_left_alone(folder: Path) -> None:
     assert Entry.objects.measured().get() == mine
 
 
+def drop_last_row(path: Path) -> None:
+    text = path.read_text("utf-8")
+    path.write_text(text[: text.rindex("[[challenge]]")], "utf-8")
+
+
+def test_result_that_the_source_no_longer_reports_goes(folder: Path) -> None:
+    publish(folder)
+    drop_last_row(folder / FILE)
+    assert publish(folder) == [KEY]
+    assert Entry.objects.on("challenge").count() == 8
+    assert publish(folder) == []
+
+
+@pytest.mark.parametrize("decision", ["approve", "disqualify"])
+def test_result_that_a_curator_decided_about_goes_off_its_board_and_stays_on_record(
+    folder: Path, decision: str
+) -> None:
+    publish(folder)
+    entry = Entry.objects.get(method__slug="wbp-et", board="challenge")
+    getattr(entry, decision)(make_user(), "The source withdrew it.")
+    drop_last_row(folder / FILE)
+    publish(folder)
+    assert not Entry.objects.listed().filter(pk=entry.pk).exists()
+    assert entry.decisions.count() == 1
+    assert publish(folder) == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
