@@ -2,8 +2,7 @@
 million submissions, on PostgreSQL.
 
 ``python -m tests.bench.bench_scale`` starts a PostgreSQL of its own, fills it by SQL and measures
-the same pages, the questions that workers ask, and the ranks of a board of 1,000 entries.
-docs/scale.md says what follows.
+the same pages and the questions that workers ask. docs/scale.md says what follows.
 """
 
 import os
@@ -65,7 +64,7 @@ def enlarge_catalogue(folder: Path) -> None:
 
 def fill() -> None:
     """Make the rows: one of each kind by the models, and the rest after its likeness."""
-    from leaderboards.models import QUEUES, Attempt, Board, Kind, Ranking
+    from leaderboards.models import Attempt
     from modalities.models import Modality
     from tests.factories import make_entries, make_method, make_user
 
@@ -73,13 +72,12 @@ def fill() -> None:
     first = make_method(stem)
     multiply(first, METHODS, slug="'method-' || n + 100", name="'Method ' || n + 100")
     make_entries(stem, ENTRIES)
-    Ranking.ask(stem, Board.CHALLENGE)
-    waiting = Attempt.objects.create(
-        kind=Kind.FILE,
+    done = Attempt.objects.create(
+        kind="file",
         modality=stem,
         method=first,
         tier="public",
-        queue=QUEUES[Kind.FILE],
+        queue="scoring",
         started_by=make_user(),
         sha256="0" * 64,
     )
@@ -89,8 +87,8 @@ def fill() -> None:
         "queued_at": "now() - n * interval '1 minute'",
     }
     ended = {"state": "'succeeded'", "percent": "100", "finished_at": "now()"}
-    multiply(waiting, SUBMISSIONS, **old, **ended)
-    multiply(waiting, 1000, **old | {"sha256": "md5('waiting' || n)"})
+    multiply(done, SUBMISSIONS, **old, **ended)
+    multiply(done, 1000, **old | {"sha256": "md5('waiting' || n)"})
 
 
 def ranking() -> tuple[float, int]:
@@ -123,45 +121,18 @@ def wall(ask: Callable[[], Any], rounds: int = 7) -> float:
 
 def queues() -> dict[str, float]:
     """Ask what workers, waiting people and operators ask; milliseconds of waiting."""
-    from leaderboards.models import QUEUES, Attempt, Kind
+    from leaderboards.models import Attempt
     from modalities.jobs.forecast import place_in_queue
     from modalities.jobs.sweeper import sweep
     from pwmsite.operations import queues_of
 
-    last = Attempt.objects.queued().in_queue(QUEUES[Kind.FILE]).in_queue_order().last()
+    last = Attempt.objects.queued().in_queue_order().last()
     assert last
     return {
         "place of the last of 1,000 waiting": wall(lambda: place_in_queue(last)),
         "a sweep": wall(sweep),
         "the operators' counts": wall(lambda: queues_of(Attempt)),
         "claim and release of a job": wall(lambda: last.claim("bench") and last.release()),
-    }
-
-
-def boards() -> dict[str, float]:
-    """Rank a board of 1,000 entries, and let another attempt count; milliseconds of waiting."""
-    from leaderboards import counting, ranking
-    from leaderboards.models import Board, Entry, Ranking
-    from modalities.models import Modality
-
-    stem = Modality.objects.get(key="stem")
-    entries = Entry.objects.for_modality(stem).on(Board.CHALLENGE).measured()
-    assert entries.count() == ENTRIES
-
-    def rank() -> None:
-        Ranking.ask(stem, Board.CHALLENGE)
-        assert ranking.rank_what_waits() == 1
-
-    def rank_all_anew() -> None:
-        entries.update(rank=None, score_low=None)
-        rank()
-
-    first = entries.first()
-    assert first
-    return {
-        "ranks of a new board": wall(rank_all_anew, 3),
-        "ranks where few changed": wall(rank),
-        "which attempt counts, of one": wall(lambda: counting.settle(first, "public")),
     }
 
 
@@ -187,13 +158,11 @@ def main() -> None:
         print(f"\n{'CPU per request (ms)':<40}{'empty':>10}{'full':>10}")  # noqa: T201
         for what, taken in small.items():
             print(f"{what:<40}{taken:10.2f}{large[what]:10.2f}")  # noqa: T201
-        for title, measured in (
-            ("Waiting (ms), a million submissions", queues()),
-            ("Waiting (ms), a board of 1,000 entries", boards()),
-        ):
-            print(f"\n{title}")  # noqa: T201
-            for what, taken in measured.items():
-                print(f"{what:<40}{taken:10.2f}")  # noqa: T201
+        spent, asked = ranking()
+        print(f"\nRanking {ENTRIES} entries: {spent:.0f} ms of CPU, {asked} queries")  # noqa: T201
+        print("\nWaiting (ms), a million submissions")  # noqa: T201
+        for what, taken in queues().items():
+            print(f"{what:<40}{taken:10.2f}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -15,12 +15,6 @@ from tests.factories import make_attempt, make_method, make_modality, make_user
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(scope="session")
-def base_url() -> str:
-    """Nothing: the site of the other tests has no entries to decide about."""
-    return ""
-
-
 @pytest.fixture
 def desk(live_server: Any, page: Page, client: Client) -> Page:
     """The queue of a curator, with two entries; the second run of the first one agrees."""
