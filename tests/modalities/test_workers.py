@@ -150,7 +150,7 @@ def test_worker_that_starts_before_the_database_waits_for_it(embedded: Site):
     database = embedded.folder / "pwm.sqlite3"
     database.rename(database.with_suffix(".away"))
     worker = embedded.worker()
-    wait(lambda: "the database is away" in embedded.log.read_text())
+    wait(lambda: "the database is unreachable" in embedded.log.read_text())
     for path in embedded.folder.glob("pwm.sqlite3*"):
         path.unlink()
     database.with_suffix(".away").rename(database)
