@@ -134,5 +134,5 @@ class CreditAccountAdmin(ReadOnly, admin.ModelAdmin):
             return ask(self, request, accounts, "grant", form)
         for account in accounts:
             account.grant(form.cleaned_data["amount"], form.cleaned_data["reason"], request.user)
-        messages.success(request, f"Given to {len(accounts)}, and on record.")
+        messages.success(request, f"Given to {len(accounts)} and recorded.")
         return None

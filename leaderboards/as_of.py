@@ -55,9 +55,9 @@ def day_of(text: str) -> date:
     try:
         day = datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
-        raise DayError(f"“{text[:40]}” is no date. Write it like 2026-03-31.") from None
+        raise DayError(f"“{text[:40]}” is not a date. Write it like 2026-03-31.") from None
     if day > datetime.now(UTC).date():
-        raise DayError(f"{day} has not come yet. Choose today or a day before it.")
+        raise DayError(f"{day} is in the future. Choose today or an earlier day.")
     return day
 
 

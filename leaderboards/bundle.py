@@ -2,7 +2,7 @@
 
 A bundle is a ZIP: ``manifest.json`` (each tier's score, hashes, corrected specs, versions, seeds),
 ``log.txt`` (what happened to the jobs), and ``outputs/<tier>.npz`` (reconstructions) for the tiers
-whose truth they would not give away. The archive's comment is the SHA-256 of everything before it:
+whose truth they would not reveal. The archive's comment is the SHA-256 of everything before it:
 one changed byte is found. ``leaderboards.scoring.verify`` scores the outputs again.
 """
 
@@ -131,7 +131,9 @@ def _sealed(parts: dict[str, bytes]) -> bytes:
 def _opened(content: bytes) -> dict[str, bytes]:
     at = content.rfind(b"sha256:")
     if at < 0 or len(content) != at + 7 + 64:
-        raise BundleError("The file does not end in its checksum: it is no bundle, or cut off.")
+        raise BundleError(
+            "The file does not end in its checksum: it is not a bundle, or it is cut off."
+        )
     body = content[: at - 2] + b"\0\0"
     if hashlib.sha256(body).hexdigest().encode() != content[at + 7 :]:
         raise BundleError("The file is not the one that was written: its checksum differs.")

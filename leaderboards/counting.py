@@ -1,11 +1,11 @@
 """Which attempt counts: one rule, and the one place that writes it.
 
-Of an entry's results on a tier the one counts that its owner chose. Without a choice, on the public
-tier the best of those that people sent, since its truth is known to all; everywhere else the newest
-that was asked for, so that a board answers no questions about a secret truth. Results of today's
+On each tier the result counts that the owner of the entry chose. Without a choice the best file
+counts on the public tier, because everybody can download its truth. Elsewhere the result that was
+asked for last counts; otherwise a board would give hints about a secret truth. Results of today's
 metrics and data come before older ones.
 
-The rule looks at all results each time, so that it does not matter in which order they end.
+The rule looks at all results each time, so the order in which they end does not matter.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _one_if(**condition: Any) -> Case:
 def settle(entry: Entry, tier: str) -> None:
     """Let the attempt count that the rule says; call it in the transaction of what changed."""
     with transaction.atomic():
-        # Whoever settles the same entry waits, and then sees what this transaction wrote.
+        # Others who settle the same entry wait and then see what this transaction wrote.
         entry = Entry.objects.select_for_update().get(pk=entry.pk)
         row = TierScore.objects.filter(entry=entry, tier=tier).first()
         found = results(entry, tier)
@@ -96,11 +96,11 @@ def choose(entry: Entry, tier: str, attempt: Attempt | None, by: Any) -> None:
     if by.pk != entry.method.owner_id:
         raise ChoiceError("Only the owner of the method chooses which of its results counts.")
     if attempt and not results(entry, tier).filter(pk=attempt.pk).exists():
-        raise ChoiceError("This attempt has no score on that tier, so that it cannot count there.")
+        raise ChoiceError("This attempt has no score on that tier, so it cannot count there.")
     with transaction.atomic():
         row = TierScore.objects.filter(entry=entry, tier=tier)
         if not row.update(chosen=attempt):
-            raise ChoiceError("There is no score on that tier yet, so that there is no choice.")
+            raise ChoiceError("There is no score on that tier yet, so there is nothing to choose.")
         settle(entry, tier)
 
 

@@ -1,6 +1,6 @@
 """What a curator sees of one entry: two runs of each result side by side, and what to do about it.
 
-A curator is told of the dev and hidden tiers what everybody is; only the difference of two runs is
+A curator sees of the dev and hidden tiers what everybody sees; only the difference of two runs is
 finer, because it says nothing about the truth.
 """
 
@@ -45,7 +45,7 @@ CHOICES = {
     Word.APPROVED: (
         "Approve",
         "a",
-        "Nothing is wrong; it leaves the queue until its result changes.",
+        "The result is fine; it leaves the queue until it changes.",
     ),
     Word.RETURNED: ("Return", "b", "Off its board until its owner sends a newer result."),
     Word.CERTIFIED: ("Certify", "c", "The second runs agree; the mark is shown on its board."),

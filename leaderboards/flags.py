@@ -86,7 +86,7 @@ class _Board:
 
 @dataclass(frozen=True)
 class _Around:
-    """What the scores of an entry are held against.
+    """What the scores of an entry are compared with.
 
     boards: by modality. previous: the public result that counted before. same: attempts by the
     hash of their outputs, the first one first.

@@ -18,18 +18,18 @@ from .models import Checkpoint, Family, Method, https_rule
 LONGEST_DESCRIPTION = 2000
 MOST_METHODS = 50
 HINTS = {
-    "name": "As it stands on the boards. Nobody else’s method may be called the same.",
+    "name": "As the boards show it. Every name is unique.",
     "description": "What it does, in a few sentences. Emphasis with *…* and formulas with $…$.",
-    "citation": "How the method wants to be cited.",
+    "citation": "How to cite the method.",
     "paper_url": "Begins with https://. Links are shown and never fetched by the server.",
     "code_url": "Begins with https://.",
     "licence": "Of the code: MIT, GPL-3.0, not published, …",
-    "checkpoint": "The trained weights. Without them an entry goes no further than “scored”.",
+    "checkpoint": "The trained weights. Without them an entry stays “scored”.",
     "modalities": "Where you will submit results. More can be added later.",
 }
 ASKED = {
     "name": "Give the method a name.",
-    "family": "Choose what kind of method it is.",
+    "family": "Choose the kind of method.",
     "description": "Describe the method in a sentence or more.",
     "checkpoint": "Choose the state of the checkpoint.",
     "modalities": "Choose at least one modality.",
@@ -85,12 +85,12 @@ class MethodForm(forms.ModelForm):
         others = Method.objects.exclude(pk=self.instance.pk)
         if not slug:
             raise forms.ValidationError(
-                "The name needs a Latin letter or a digit: the method's address is made from it."
+                "The name needs a Latin letter or a digit: it becomes part of the method's address."
             )
         if slug == "register" or others.filter(slug=slug).exists():
-            raise forms.ValidationError(f"There is a method {slug} already; choose another name.")
+            raise forms.ValidationError(f"A method {slug} already exists; choose another name.")
         if others.filter(name__iexact=name).exists():
-            raise forms.ValidationError(f"There is a method “{name}” already; choose another name.")
+            raise forms.ValidationError(f"A method “{name}” already exists; choose another name.")
         return name
 
     def clean_description(self) -> str:
@@ -132,7 +132,7 @@ class MethodForm(forms.ModelForm):
         return method
 
     def _slug(self, name: str) -> str:
-        """Give the slug of a new method; an old one keeps its address whatever it is called."""
+        """Give the slug of a new method; an old one keeps its address under any name."""
         return self.instance.slug or slugify(name)[:60].strip("-_").replace("_", "-")
 
 

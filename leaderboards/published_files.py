@@ -1,6 +1,6 @@
 """Results that a source reported: from ``published/<key>.toml`` to rows, never marked as ours.
 
-Whatever the formulas can recompute is recomputed, and a file that disagrees is refused.
+Everything that the formulas can recompute is recomputed. A file that disagrees is refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The ranks of a board, computed after the change that asks for them, never within it.
 
-``Ranking.ask`` notes a change in its own transaction. Whoever has time ranks: the worker that ended
-an attempt, right after its commit, or any process's sweep. Two that rank at once do no harm: only
-the one that read the newer state writes.
+``Ranking.ask`` notes a change in its own transaction. The worker that ended an attempt ranks right
+after its commit, or any process's sweep does. Two processes may rank at once: only the one that
+read the newer state writes.
 """
 
 from __future__ import annotations

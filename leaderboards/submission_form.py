@@ -37,7 +37,7 @@ class SubmissionForm(forms.Form):
         initial=UPLOAD_TIERS[0].value,
         error_messages={
             "required": "Choose the tier whose measurements you reconstructed.",
-            "invalid_choice": "Files are taken for the public and the dev tier.",
+            "invalid_choice": "Submit files to the public or the dev tier.",
         },
     )
     method = forms.ModelChoiceField(
@@ -46,7 +46,7 @@ class SubmissionForm(forms.Form):
         empty_label="Choose a method",
         error_messages={
             "required": "Choose the method that made the reconstructions.",
-            "invalid_choice": "You have registered no such method; the choices are your own.",
+            "invalid_choice": "You have not registered this method; choose one of yours.",
         },
     )
     file = forms.FileField(
@@ -86,7 +86,9 @@ class SubmissionForm(forms.Form):
             )
         if self.was_too_large:
             self.errors.pop("file", None)
-            self.add_error("file", "This file is larger than any submission; nothing was kept.")
+            self.add_error(
+                "file", "This file is larger than any submission may be; it was not stored."
+            )
         elif modality and file and file.size > (most := largest(modality)):
             self.add_error(
                 "file",

@@ -1,8 +1,9 @@
 """What a tier tells of a result: the one rule, applied where rows are made.
 
-Exact figures of a tier whose truth is secret would give that truth away, a few questions at a time
+Exact figures of a tier whose truth is secret would reveal that truth after a few submissions
 (docs/decisions/what-dev-tells.md). So the exact result stays with its attempt, which only the
-scorer and the ranking read; ``TierScore`` and every page, file and answer hold what is told here.
+scorer and the ranking read; ``TierScore`` and every page, file and answer hold what this module
+tells.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ DIGITS = {
     "ceiling": 3,
 }
 COST = ("cpu_seconds", "peak_memory_mb")
-# Parts of a parameter's range that a spec error on the dev tier is told to be within.
+# On the dev tier a spec error is reported as within one of these shares of the range.
 STEPS = (0.1, 0.25)
 
 

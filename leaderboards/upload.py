@@ -29,7 +29,7 @@ class HashedFile(UploadedFile):
 class HashedUpload(TemporaryFileUploadHandler):
     """Write an upload to a temporary file, hash it on the way, and drop it when it gets too large.
 
-    The rest of a dropped file is read and forgotten, so that the browser gets an answer.
+    The rest of a dropped file is read and discarded; otherwise the browser gets no answer.
     """
 
     def __init__(self, request: HttpRequest, most: int) -> None:

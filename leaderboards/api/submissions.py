@@ -68,7 +68,7 @@ class UploadSerializer(serializers.Serializer[Any]):
 
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "This file is larger than any submission; nothing of it was kept."
+    default_detail = "This file is larger than any submission may be; it was not stored."
 
 
 class SubmissionViewSet(
@@ -99,7 +99,7 @@ class SubmissionViewSet(
         request={"multipart/form-data": UploadSerializer},
         responses={
             201: SubmissionSerializer,
-            200: OpenApiResponse(SubmissionSerializer, "This very file was sent before."),
+            200: OpenApiResponse(SubmissionSerializer, "This file was already sent."),
             400: OpenApiResponse(description="What is wrong, by field."),
             413: OpenApiResponse(description="The file is too large."),
             429: OpenApiResponse(description="Today's quota is used up."),

@@ -27,7 +27,7 @@ _LANDLOCK_FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 _LANDLOCK_FILE_RIGHTS_NEWEST = 16
 
 # System calls that stay allowed, per architecture: memory, reading and writing what is already
-# open, clocks, signals to return from, and leaving. Whatever else is tried fails with EPERM.
+# open, clocks, signals to return from, and leaving. Anything else fails with EPERM.
 _ALLOWED = {
     "x86_64": (
         0xC000003E,

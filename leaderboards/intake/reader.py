@@ -98,14 +98,14 @@ def _run(upload: BinaryIO, expected: Expectation) -> tuple[dict, bytes]:
 def _ending(returncode: int) -> str:
     """Say why a child ended without an answer."""
     if returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        return "The file takes more than 2 s of CPU time to read; nothing in it was used."
-    return "HDF5 stopped while reading the file, which is damaged; nothing in it was used."
+        return "The file takes more than 2 s of CPU time to read; it was not scored."
+    return "HDF5 stopped while reading the file; the file is damaged, and it was not scored."
 
 
 def _arrays(body: bytes, expected: Expectation) -> list[np.ndarray]:
     size = expected.bytes_per_sample
     if len(body) != size * len(expected.samples):
-        raise Refused(["The file could not be read to its end; nothing in it was used."])
+        raise Refused(["The file could not be read to its end; it was not scored."])
     return [
         np.frombuffer(body, "<f4", size // 4, i * size).reshape(expected.shape).copy()
         for i in range(len(expected.samples))

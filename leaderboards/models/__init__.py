@@ -1,7 +1,7 @@
-"""Who did how well: methods, their entries on the boards, and the attempts behind each score.
+"""Results: methods, their entries on the boards, and the attempts behind each score.
 
-An *attempt* is whatever gives a score, with its own evidence. A *tier score* is what a tier tells
-of the attempt that counts. An *entry* is a row of a board: who it is and what curators decided.
+An *attempt* is anything that gives a score, with its own evidence. A *tier score* is what a tier
+tells of the attempt that counts. An *entry* is a row of a board, with the decisions of curators.
 """
 
 from .attempt import (

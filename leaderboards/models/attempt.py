@@ -1,8 +1,8 @@
-"""Attempts: whatever gives a score is one row, a job, with its own evidence.
+"""Attempts: everything that gives a score is one row, a job, with its own evidence.
 
 A file that somebody sent, a baseline that the site runs, a program, and a second run of any of
 them: each carries what went in, what came out and where it ran, written once, in the transaction
-that ends it. Which attempt counts on a board is decided by ``leaderboards.counting`` alone.
+that ends it. Only ``leaderboards.counting`` decides which attempt counts on a board.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
 
 
 class Attempt(Job):
-    """Whatever gives a score, and the evidence for it.
+    """Anything that gives a score, and the evidence for it.
 
     inputs: names data and code of a baseline before it runs; the same inputs give the same result.
     file, sha256: what a person sent. problems: all that is wrong with a refused file.

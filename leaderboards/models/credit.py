@@ -66,7 +66,7 @@ class CreditAccount(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.user or 'somebody who has gone'}: {self.balance} credits"
+        return f"{self.user or 'a deleted user'}: {self.balance} credits"
 
     def grant(self, amount: int, reason: str, by: Any = None) -> None:
         """Give credits; ``by`` is the curator, or None for the site itself."""

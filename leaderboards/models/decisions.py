@@ -265,7 +265,7 @@ class Decided(models.Model):
         """Make one decision and record it; raise DecisionError when it is not possible."""
         reason = reason.strip()
         if not reason:
-            raise DecisionError("Give a reason: it is kept with the decision.")
+            raise DecisionError("Give a reason; it is kept with the decision.")
         row = type(self)._base_manager.filter(pk=self.pk)
         with transaction.atomic():
             decision: Decision = self.decisions.create(word=word, by=by, reason=reason)
@@ -285,7 +285,7 @@ class Decided(models.Model):
         )
 
     def _lock(self) -> None:
-        """Wait for others who change this entry, so that what is read next still holds."""
+        """Wait for others who change this entry, so that later reads stay valid."""
         type(self)._base_manager.select_for_update().get(pk=self.pk)
 
     def _pairs(self, seconds: Sequence[Attempt]) -> list[tuple[Attempt, Attempt]]:

@@ -67,7 +67,7 @@ class Kind(models.TextChoices):
 CHALLENGE_TIERS = (ScoreTier.PUBLIC, ScoreTier.DEV, ScoreTier.HIDDEN)
 # The tiers that people send files to; the hidden one takes programs.
 UPLOAD_TIERS = (TierName.PUBLIC, TierName.DEV)
-# The truth of these can be downloaded, so that all digits may be told.
+# The truth of these can be downloaded, so all digits may be shown.
 OPEN_TIERS = (ScoreTier.STANDARD, ScoreTier.PUBLIC)
 # Rows to compare with, on the challenge's boards: shown and never ranked.
 REFERENCES = (Variant.NOMINAL, Variant.MIDDLE, Variant.ORACLE)

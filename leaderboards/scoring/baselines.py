@@ -67,7 +67,7 @@ def runnable(modality: Modality) -> list[Method]:
 
 
 def run(attempt: Attempt, report: Report, *, from_nothing: bool = False) -> Result:
-    """Run a baseline; ``from_nothing``: compute its calibration too, whatever is kept of it."""
+    """Run a baseline; ``from_nothing``: compute its calibration too, even if one is stored."""
     spec = attempt.modality.spec
     if attempt.inputs != inputs_of(spec, attempt.tier):
         raise JobFailed(

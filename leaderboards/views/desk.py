@@ -31,8 +31,8 @@ class DecisionForm(forms.Form):
     reason = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 4}),
         max_length=2000,
-        help_text="Everybody can read it in the history.",
-        error_messages={"required": "Give a reason: it is kept with the decision."},
+        help_text="It is public in the history.",
+        error_messages={"required": "Give a reason; it is kept with the decision."},
     )
 
 
@@ -85,7 +85,7 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     except DecisionError as error:
         form.add_error(None, str(error))
         return _desk(request, _entry(pk), form)
-    messages.success(request, f"{Word(word).label}: {found.name}. It is on record.")
+    messages.success(request, f"{Word(word).label}: {found.name}. The decision is recorded.")
     return _back(request, found)
 
 
@@ -97,7 +97,7 @@ def rerun(request: HttpRequest, pk: UUID) -> HttpResponse:
     if queued := desk.rerun(found, request.user):
         messages.success(request, f"Queued for a second run: {', '.join(queued)}.")
     else:
-        messages.info(request, "Every result has a second run that matches, or one on its way.")
+        messages.info(request, "Every result has a matching second run, or one is on its way.")
     return _back(request, found)
 
 

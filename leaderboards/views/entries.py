@@ -25,6 +25,6 @@ def evidence(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Send the bundle of an entry: its evidence, which ``verify_bundle`` checks."""
     found = get_object_or_404(Entry.objects.select_related("modality", "method"), pk=pk)
     if found.origin != Origin.MEASURED:
-        raise Http404("This entry was reported by a source; nothing was run here to send.")
+        raise Http404("This entry was reported by a source; it has no run to download.")
     headers = {"Content-Disposition": f'attachment; filename="pwm-entry-{found.pk}.zip"'}
     return HttpResponse(bundle.write(found), content_type="application/zip", headers=headers)

@@ -43,7 +43,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     form = MethodForm(request.POST or None, user=request.user, instance=method)
     if request.method == "POST" and form.is_valid():
         form.save()
-        messages.success(request, "The changes are kept.")
+        messages.success(request, "The changes are saved.")
         return redirect(method)
     return _form(request, form, method.slug)
 

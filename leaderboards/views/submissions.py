@@ -59,9 +59,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
         form.add_error("tier", str(quota))
         return _form(request, form, request.POST, status=429)
     if not is_new:
-        messages.info(
-            request, "You have submitted this very file before; this is what became of it."
-        )
+        messages.info(request, "You have already submitted this file; this is its result.")
     return redirect(made)
 
 
@@ -153,7 +151,7 @@ def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Stop one's own submission; a worker that scores it notices within two seconds."""
     found = _mine(request, pk)
     if not found.cancel(by=request.user.get_username()):
-        messages.info(request, "This submission has ended already; there is nothing to cancel.")
+        messages.info(request, "This submission has already ended; there is nothing to cancel.")
     return redirect(found)
 
 
@@ -163,7 +161,7 @@ def choose(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Let one's own result count on the board, or leave it to the rule again."""
     found = _mine(request, pk)
     if found.entry is None:
-        messages.error(request, "This submission has no score, so that it cannot count.")
+        messages.error(request, "This submission has no score, so it cannot count.")
         return redirect(found)
     wanted = None if "by_rule" in request.POST else found
     try:

@@ -1,7 +1,7 @@
-"""Background work that is never lost: jobs as rows, with leases, and the workers that run them.
+"""Background work that survives crashes: jobs as rows, with leases, and the workers that run them.
 
-The row owns the job; a broker's message only says that there is work, and may be lost, late or
-doubled.
+The row owns the job; a broker's message only says that there is work. It may be lost, late or
+duplicated.
 
     QUEUED ──claim──▶ RUNNING ──succeed / fail / stop──▶ SUCCEEDED | FAILED | CANCELLED
       ▲                  │

@@ -55,7 +55,7 @@ def orphans(kind: type[Job]) -> Iterator[str]:
     """Find the files of tries that came to nothing, and of jobs that are not there."""
     folders = _job_folders(kind)
     for start in range(0, len(folders), BATCH):
-        # The files first: whatever they belong to is in the database by then, or never.
+        # The files first: the rows that they belong to are in the database by then, or never.
         listed = {pk: _tries(kind, pk) for pk in folders[start : start + BATCH]}
         jobs = kind._base_manager.in_bulk(listed)
         for pk, tries in listed.items():

@@ -37,7 +37,7 @@ def notify_owner(job: Job, event: str) -> None:
             None,
             [person.email],
         )
-    except Exception as error:  # whatever a mail server answers
+    except Exception as error:  # any answer of a mail server
         log.warning("No mail about %s: %s.", job, error)
 
 

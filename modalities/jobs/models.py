@@ -110,7 +110,7 @@ class Job(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     queue = models.CharField(max_length=20, editable=False)
-    # Fencing token: the number of claims so far. Whoever holds an older one has lost the job.
+    # Fencing token: the number of claims so far. A worker with an older one has lost the job.
     token = models.PositiveIntegerField(default=0, editable=False)
     tries = models.PositiveSmallIntegerField(default=0, editable=False)
     worker = models.CharField(max_length=200, blank=True, editable=False)
@@ -285,7 +285,7 @@ class Job(models.Model):
             current_app.send_task(
                 self.task_name, args=[str(self.pk), self.queue], queue=self.queue, retry=False
             )
-        except Exception as error:  # whatever the transport raises
+        except Exception as error:  # any error of the transport
             log.warning("The broker did not take the message of %s: %s.", self, error)
             return
         waiting = type(self)._base_manager.filter(pk=self.pk, state=State.QUEUED)

@@ -49,7 +49,7 @@ class Sweeper(threading.Thread):
             try:
                 sweep()
             except Error as error:
-                log.warning("No sweep, the database is away: %s", error)
+                log.warning("No sweep, the database is unreachable: %s", error)
             except Exception:
                 log.exception("A sweep failed.")
             finally:

@@ -43,7 +43,7 @@ stopping: Event | None = None
 
 
 class Stopping(Exception):
-    """The worker stops: the job goes back to its queue, and another worker starts it anew."""
+    """The worker stops: the job goes back to its queue, and another worker starts it again."""
 
 
 class JobFailed(Exception):
@@ -66,7 +66,7 @@ def run_next(kind: type[Job], queue: str, compute: Compute) -> None:
     """
     job = claim_next(kind, queue)
     if job is None:
-        log.info("No job waits in the queue %s; the message came late or twice.", queue)
+        log.info("No job is waiting in the queue %s; the message came late or twice.", queue)
     else:
         run(job, compute)
 
@@ -92,7 +92,10 @@ def run(job: Job, compute: Compute) -> None:
         except LeaseLost as lost:
             log.warning("Stopped: %s", lost)
         except DATABASE_AWAY as error:
-            log.warning("The database went away; the job goes back when its lease ends: %s", error)
+            log.warning(
+                "The database is unreachable; the job returns to its queue when its lease ends: %s",
+                error,
+            )
 
 
 def worker_name() -> str:
@@ -132,7 +135,7 @@ def explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "disk_full", (
             "The server's disk is full, so nothing of this run was kept. "
-            "Start it again when the operator has made space."
+            "Start it again after the operator has freed space."
         )
     if isinstance(error, MemoryError):
         return "memory", (
@@ -142,7 +145,7 @@ def explain(error: Exception) -> tuple[str, str]:
     name = f"{type(error).__name__}: {error}".replace("\0", "")[:500]
     return "error", (
         f"The computation stopped with {name.rstrip('.')}. "
-        "The worker's log has the details; start it again once the cause is removed."
+        "The worker's log has the details; start it again after the cause is fixed."
     )
 
 
@@ -221,7 +224,7 @@ class Heartbeat:
         except LeaseLost:
             return self._request_stop(LeaseLost)
         except DATABASE_AWAY as error:
-            log.warning("No heartbeat, the database is away: %s", error)
+            log.warning("No heartbeat, the database is unreachable: %s", error)
             connection.close()
             if begun - self._renewed > LEASE.total_seconds():
                 self._request_stop(LeaseLost)

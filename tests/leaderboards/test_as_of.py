@@ -194,7 +194,7 @@ def test_bad_date_is_explained_in_the_page(stem, client: Client, at):
     response = client.get(URL, {"at": at})
     assert response.status_code == 400
     words = reading.text(response.content.decode())
-    assert "is no date" in words or "has not come yet" in words
+    assert "is not a date" in words or "is in the future" in words
     answer = client.get("/api/v1" + URL, {"at": at})
     assert answer.status_code == 400
     assert "at" in answer.json()

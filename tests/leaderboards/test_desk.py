@@ -463,7 +463,7 @@ def test_a_certificate_takes_two_attempts_that_agree(client, entry, curator):
     second = second_of(entry.attempts.get())
     assert Word.CERTIFIED in offered(client, entry)
     response = decide(client, entry, Word.CERTIFIED, "The second run gave the same bytes.")
-    assert "Certified: Sharpen. It is on record." in words(response)
+    assert "Certified: Sharpen. The decision is recorded." in words(response)
     entry = fresh(entry)
     assert entry.trust == Trust.CERTIFIED
     (certificate,) = entry.certificates()
@@ -523,7 +523,7 @@ def test_asking_for_a_run_that_counts_does_not_make_an_entry_ones_own(stem, meth
 def test_every_decision_needs_a_reason(client, entry, curator, word):
     response = decide(client, entry, word, "  ")
     assert response.status_code == 400
-    assert "Give a reason: it is kept with the decision." in words(response)
+    assert "Give a reason; it is kept with the decision." in words(response)
     assert not fresh(entry).decisions.exists()
 
 

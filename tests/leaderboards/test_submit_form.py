@@ -133,7 +133,7 @@ def test_a_wrong_field_is_named(client, method, changes, field, told):
 def test_results_are_entered_under_ones_own_methods_only(client, ada, stem):
     for theirs in (make_method(stem), challenge.own_method(make_user(), stem)):
         answer = send(client, theirs, b"content")
-        assert "You have registered no such method" in answer.context["form"].errors["method"][0]
+        assert "You have not registered this method" in answer.context["form"].errors["method"][0]
 
 
 def test_a_method_is_for_the_modalities_that_it_is_registered_for(client, ada, stem):
@@ -186,7 +186,7 @@ def test_the_same_file_twice_leads_to_the_first_and_is_kept_once(client, method)
     second = send(client, method, b"the same")
     assert first["Location"] == second["Location"]
     assert kept_files() == before
-    assert "very file before" in client.get(second["Location"]).content.decode()
+    assert "already submitted this file" in client.get(second["Location"]).content.decode()
 
 
 def test_nobody_else_sees_a_submission(client, method):

@@ -97,8 +97,7 @@ def test_frozen_worker_loses_its_job_and_does_not_finish_it(embedded: Site):
     embedded.worker()
     wait(lambda: state(embedded) == "succeeded")
     frozen.signal(signal.SIGCONT)
-    # Whichever of its threads notices first says so, each in its own words.
-    wait(lambda: f"Stopped: {embedded.do('str(nap)')}" in embedded.log.read_text())
+    wait(lambda: f"Stopped: nap {embedded.do('nap.pk')}" in embedded.log.read_text())
     assert embedded.do("list(nap.dreams.values_list('token', flat=True))") == [2]
     clean(embedded)
 
@@ -151,7 +150,7 @@ def test_worker_that_starts_before_the_database_waits_for_it(embedded: Site):
     database = embedded.folder / "pwm.sqlite3"
     database.rename(database.with_suffix(".away"))
     worker = embedded.worker()
-    wait(lambda: "the database is away" in embedded.log.read_text())
+    wait(lambda: "the database is unreachable" in embedded.log.read_text())
     for path in embedded.folder.glob("pwm.sqlite3*"):
         path.unlink()
     database.with_suffix(".away").rename(database)

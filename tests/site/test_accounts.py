@@ -33,7 +33,7 @@ def test_signing_up_leads_to_ones_account(client):
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/")
     page = client.get("/accounts/").content.decode()
     assert "ada@example.org" in page
-    assert "You have submitted nothing yet" in page
+    assert "You have not submitted anything yet" in page
 
 
 def test_wrong_fields_are_named_in_a_summary_that_leads_to_them(client):
