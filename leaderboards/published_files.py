@@ -141,8 +141,8 @@ def _withdraw(gone: QuerySet[Entry]) -> bool:
     decided = list(gone.filter(decision__isnull=False, is_listed=True))
     for entry in decided:
         entry.is_listed = False
-        entry._change_reason = "Its source reports it no longer."
-        entry.save(update_fields=["is_listed"])
+        entry.record_version("Its source reports it no longer.")
+    Entry.objects.filter(pk__in=[entry.pk for entry in decided]).update(is_listed=False)
     deleted, _ = gone.filter(decision__isnull=True).delete()
     return bool(decided or deleted)
 
