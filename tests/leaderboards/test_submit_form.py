@@ -115,9 +115,9 @@ def test_every_missing_field_is_named_at_once(client, method):
     ("changes", "field", "told"),
     [
         ({"modality": "ct"}, "modality", "no such modality"),
-        ({"tier": "secret"}, "tier", "public and the dev tier"),
+        ({"tier": "secret"}, "tier", "public or the dev tier"),
         ({"tier": "hidden"}, "tier", "nobody can enter the hidden tier"),
-        ({"method": "unknown"}, "method", "no such method"),
+        ({"method": "unknown"}, "method", "not registered this method"),
         ({"code_url": "http://example.org"}, "code_url", "https://"),
         ({"code_url": "javascript:alert(1)"}, "code_url", "https://"),
         ({"file": SimpleUploadedFile("s.h5", b"")}, "file", "empty"),
