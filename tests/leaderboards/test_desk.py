@@ -423,7 +423,7 @@ def test_rerun_queues_what_has_no_second_run(client, stem, method, curator):
     assert {run.tier for run in queued} == {"dev", "hidden"}
     assert {run.started_by for run in queued} == {curator}
     again = client.post(url(entry, "rerun/"), follow=True)
-    assert "or one on its way" in words(again)
+    assert "or one is on its way" in words(again)
     assert queued.count() == 2
 
 
