@@ -1,7 +1,7 @@
 """Credits: what a run on the hidden tier costs. A balance, and a ledger that explains it.
 
-Spending is one conditional UPDATE and one row of the ledger, in one transaction: whoever reads the
-balance first and writes it later lets two runs be paid with the same credits.
+Spending is one conditional UPDATE and one row of the ledger, in one transaction. Code that reads
+the balance first and writes it later would let two runs spend the same credits.
 """
 
 from __future__ import annotations
