@@ -131,7 +131,16 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
     )
     people["a competitor"].post("/submissions/new/", challenge.form_data(method, b"no HDF5", "dev"))
     challenge.score_all()
-    start = ["/", "/api/v1/", "/accounts/", "/submissions/", "/admin/", sent["Location"]]
+    start = [
+        "/",
+        "/api/v1/",
+        "/history/",
+        "/curate/",
+        "/accounts/",
+        "/submissions/",
+        "/admin/",
+        sent["Location"],
+    ]
     start += [f"/modalities/stem/data/{tier}.h5" for tier in (*SECRET, "truth", "..")]
     start += [f"/media/{path}" for path in _secret_names()]
     start += [f"/static/{path}" for path in _secret_names()]
