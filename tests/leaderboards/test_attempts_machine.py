@@ -3,7 +3,7 @@ counts, its evidence and its history always agree."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -31,6 +31,9 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self._example = transaction.atomic()
         self._example.__enter__()
+        # A clock of its own: what is drawn must not depend on how fast the machine is.
+        self._began = timezone.now()
+        self._asked = 0
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
@@ -57,49 +60,56 @@ class Machine(RuleBasedStateMachine):
             self.method,
             tier,
             (score, 25.0, 0.8),
-            queued_at=timezone.now() - timedelta(minutes=minutes),
+            queued_at=self._asked_for(minutes),
             metrics_version=physics.METRICS_VERSION if metrics else "older",
             **fields,
         )
 
+    def _asked_for(self, minutes: int = 0) -> datetime:
+        """Give a moment that no other attempt was asked for at."""
+        self._asked += 1
+        return self._began + timedelta(minutes=-minutes, microseconds=self._asked)
+
     @precondition(lambda self: Attempt.objects.exists())
     @rule(data=strategies.data(), score=SCORES)
     def an_attempt_is_run_again(self, data, score: float) -> None:
-        first = self._one_of(data, Attempt.objects.exclude(kind=Kind.RERUN))
+        first = self._one_of(data, Attempt.objects.exclude(kind=Kind.RERUN), by="queued_at")
         if first.second_runs.live().exists():
             return
         fields = {"kind": Kind.RERUN, "repeats": first, "variant": first.variant}
-        fields["outputs_sha256"] = first.outputs_sha256
+        fields |= {"outputs_sha256": first.outputs_sha256, "queued_at": self._asked_for()}
         make_attempt(self.modality, self.method, first.tier, (score, 25.0, 0.8), **fields)
 
     @precondition(lambda self: TierScore.objects.exists())
     @rule(data=strategies.data(), wanted=strategies.booleans())
     def the_owner_chooses(self, data, wanted: bool) -> None:
-        row = self._one_of(data, TierScore.objects.all())
+        row = self._one_of(data, TierScore.objects.all(), by="pk")
         found = counting.results(row.entry, row.tier)
-        attempt = self._one_of(data, found) if wanted else None
+        attempt = self._one_of(data, found, by="queued_at") if wanted else None
         counting.choose(row.entry, row.tier, attempt, by=self.method.owner)
 
     @precondition(lambda self: Entry.objects.exists())
     @rule(data=strategies.data(), what=strategies.sampled_from(["disqualify", "send_back"]))
     def a_curator_takes_it_off(self, data, what: str) -> None:
-        entry = self._one_of(data, Entry.objects.all())
+        entry = self._one_of(data, Entry.objects.all(), by="variant")
         if entry.is_listed:
             getattr(entry, what)(self.curator, "Something is wrong.")
 
     @precondition(lambda self: Entry.objects.exists())
     @rule(data=strategies.data())
     def a_curator_puts_it_back(self, data) -> None:
-        entry = self._one_of(data, Entry.objects.all())
+        entry = self._one_of(data, Entry.objects.all(), by="variant")
         if not entry.is_listed:
             entry.reinstate(self.curator, "Nothing was wrong.")
 
     @precondition(lambda self: Entry.objects.exists())
     @rule(data=strategies.data())
     def a_curator_certifies(self, data) -> None:
-        entry = self._one_of(data, Entry.objects.all())
+        entry = self._one_of(data, Entry.objects.all(), by="variant")
         seconds = [
-            Attempt.objects.filter(repeats=row.attempt, state=State.SUCCEEDED).last()
+            Attempt.objects.filter(repeats=row.attempt, state=State.SUCCEEDED)
+            .order_by("queued_at")
+            .last()
             for row in entry.tier_scores.all()
         ]
         if all(seconds) and entry.trust != Trust.CERTIFIED and entry.is_listed:
@@ -119,8 +129,9 @@ class Machine(RuleBasedStateMachine):
     def the_board_is_ranked(self) -> None:
         ranking.rank_what_waits()
 
-    def _one_of(self, data, rows):
-        return data.draw(strategies.sampled_from(list(rows.order_by("pk"))))
+    def _one_of(self, data, rows, by: str):
+        """Draw a row. ``by`` orders them the same way each time; keys that are UUIDs do not."""
+        return data.draw(strategies.sampled_from(list(rows.order_by(by))))
 
     @invariant()
     def all_agrees(self) -> None:

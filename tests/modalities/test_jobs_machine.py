@@ -78,7 +78,10 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=holders)
     def worker_claims_what_waits(self) -> object:
-        return multiple(*(job for job in Run.objects.queued() if job.claim("prompt")))
+        # In the order in which they were made: their keys are UUIDs, and rows have no order.
+        jobs = Run.objects.queued().in_bulk([job.pk for job in self.jobs])
+        waiting = [jobs[job.pk] for job in self.jobs if job.pk in jobs]
+        return multiple(*(job for job in waiting if job.claim("prompt")))
 
     # Workers. One that crashed does nothing more; one that froze goes on later, with its old
     # copy of the row, and may even do so twice.
