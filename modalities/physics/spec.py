@@ -1,6 +1,6 @@
 """A modality's catalogue file, read and checked: the frozen ``Spec`` that everything else follows.
 
-The file is TOML. The tables read here are ``object``, ``chain``, ``mismatch``, ``scene`` and
+The file is TOML. The tables read here are ``object``, ``chain``, ``mismatch``, ``scene``, ``away`` and
 ``gallery``; ``modalities.catalogue_files`` reads the others. A
 mismatch is an error *added* to one named argument of one named step (``acts_on =
 "convolve.fwhm"``). Nothing in the file is an expression.
@@ -55,16 +55,28 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Scene:
-    """One procedural scene: ``phantom`` names its generator in ``physics.phantoms``."""
+    """One procedural scene: ``phantom`` names its generator in ``physics.phantoms``.
+
+    A *home* scene is in every tier. An *away* one is of a kind that methods were not made for; it
+    is in the ``tiers`` that it names.
+    """
 
     phantom: str
     name: str
     description: str
+    tiers: tuple[str, ...] = ()
+
+    @property
+    def is_away(self) -> bool:
+        return bool(self.tiers)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A modality as physics sees it: the object's grid, the chain, its unknowns and its scenes."""
+    """A modality as physics sees it: the object's grid, the chain, its unknowns and its scenes.
+
+    ``scenes`` are at home, in the gallery and in every tier; ``away`` are the others.
+    """
 
     key: str
     shape: tuple[int, ...]
@@ -75,6 +87,13 @@ class Spec:
     mismatches: tuple[Mismatch, ...]
     scenes: tuple[Scene, ...]
     gallery_method: str
+    away: tuple[Scene, ...] = ()
+
+    def samples(self, tier: str) -> tuple[Scene, ...]:
+        """List the scenes that a tier measures: those at home, then those away."""
+        if tier not in TIER_SPAN:
+            raise CatalogueError(f"There is no tier '{tier}'; the tiers are {', '.join(TIERS)}.")
+        return self.scenes + tuple(scene for scene in self.away if tier in scene.tiers)
 
     @property
     def nominal(self) -> dict[str, float]:
@@ -122,6 +141,7 @@ def read(top: Table) -> Spec:
         mismatches=_mismatches(top.rows("mismatch"), chain),
         scenes=tuple(_scene(row) for row in top.rows("scene")),
         gallery_method=gallery.text("method"),
+        away=tuple(_away(row) for row in top.optional_rows("away")),
     )
     grid.done()
     gallery.done()
@@ -206,6 +226,15 @@ def _check_target(row: Table, m: Mismatch, chain: tuple[Step, ...]) -> None:
             "acts_on",
             f"{m.acts_on}: expected a number, because {m.name} is added to it, got {value!r}.",
         )
+
+
+def _away(row: Table) -> Scene:
+    tiers = tuple(row.texts("tiers"))
+    if not tiers or not set(tiers) <= set(TIERS):
+        row.fail("tiers", f"at least one of {', '.join(TIERS)}")
+    scene = Scene(row.text("phantom"), row.text("name"), row.text("description"), tiers)
+    row.done()
+    return scene
 
 
 def _scene(row: Table) -> Scene:

@@ -151,6 +151,9 @@ class Table:
             Table(row, self.filename, f"{self._path(name)}[{i}]") for i, row in enumerate(value)
         ]
 
+    def optional_rows(self, name: str) -> list[Table]:
+        return self.rows(name) if name in self.data else []
+
     def _take(self, name: str) -> Any:
         self._taken.add(name)
         return self.data.get(name)

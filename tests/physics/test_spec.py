@@ -150,3 +150,31 @@ def test_tilts_that_two_steps_tell_differently_are_refused():
     assert text.count("step = 2.0") == 2
     message = refused(text.replace("step = 2.0", "step = 1.0", 1), "electron_tomography.toml")
     assert "chain[0] to [2].args: rotate and propagate disagree on step: 1.0 and 2.0" in message
+
+
+AWAY = """
+[[away]]
+phantom = "sheet"
+name = "A sheet"
+description = "Flat."
+tiers = ["public"]
+
+[[away]]
+phantom = "film"
+name = "A film"
+description = "Amorphous."
+tiers = ["dev", "hidden"]
+"""
+
+
+def test_away_scenes_follow_those_at_home_in_the_tiers_that_they_name():
+    spec = parse(GOOD + AWAY, "cassi.toml")
+    assert [scene.phantom for scene in spec.samples("public")][len(spec.scenes) :] == ["sheet"]
+    for tier in ("dev", "hidden"):
+        assert spec.samples(tier)[: len(spec.scenes)] == spec.scenes
+        assert [scene.phantom for scene in spec.samples(tier) if scene.is_away] == ["film"]
+
+
+def test_away_scene_without_a_tier_that_exists_is_refused():
+    message = refused(GOOD + AWAY.replace('"public"', '"open"'))
+    assert "away[0].tiers: expected at least one of public, dev, hidden" in message

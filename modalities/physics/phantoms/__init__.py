@@ -22,16 +22,18 @@ PHANTOMS: Registry[Mapping[str, Phantom]] = Registry(
 )
 
 
-def scene(spec: Spec, index: int, seed: int = 0) -> Array:
-    """Make scene ``index`` of the modality: float64 of ``spec.shape``, in [0, 1].
+def scene(spec: Spec, index: int, seed: int = 0, tier: str = "public") -> Array:
+    """Make sample ``index`` of a tier: float64 of ``spec.shape``, in [0, 1].
 
-    The same seed gives the same scene; another seed, another instance of the same kind of object.
+    The home scenes come first and are of the same kinds in every tier; the away scenes follow. The
+    same seed gives the same scene; another seed, another instance of the same kind of object.
     """
-    if not 0 <= index < len(spec.scenes):
+    samples = spec.samples(tier)
+    if not 0 <= index < len(samples):
         raise CatalogueError(
-            f"{spec.key} has no scene {index}; its scenes are 0 to {len(spec.scenes) - 1}."
+            f"{spec.key} has no scene {index}; its scenes are 0 to {len(samples) - 1}."
         )
-    name, phantoms = spec.scenes[index].phantom, PHANTOMS[spec.key]
+    name, phantoms = samples[index].phantom, PHANTOMS[spec.key]
     if name not in phantoms:
         raise CatalogueError(f"{spec.key} has no phantom '{name}'; it has {', '.join(phantoms)}.")
     x = np.asarray(phantoms[name](spec, np.random.default_rng([seed, index])), dtype=np.float64)
