@@ -1,9 +1,9 @@
 """A modality's catalogue file, read and checked: the frozen ``Spec`` that everything else follows.
 
-The file is TOML. The tables read here are ``object``, ``chain``, ``mismatch``, ``scene``, ``away`` and
-``gallery``; ``modalities.catalogue_files`` reads the others. A
-mismatch is an error *added* to one named argument of one named step (``acts_on =
-"convolve.fwhm"``). Nothing in the file is an expression.
+The file is TOML. The tables read here are ``object``, ``chain``, ``mismatch``, ``scene``, ``away``
+and ``gallery``; ``modalities.catalogue_files`` reads the others. A mismatch is an error *added* to
+one named argument of one named step (``acts_on = "convolve.fwhm"``). Nothing in the file is an
+expression.
 """
 
 from __future__ import annotations
