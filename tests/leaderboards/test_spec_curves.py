@@ -93,6 +93,9 @@ def test_page_shows_each_parameter_with_a_line_per_method(settings, folder, clie
     assert line.home_text == "+2 %"
     assert line.away_text == "–"
     assert "is best at +10 %" in parameter.drawing
+    (told,) = client.get("/api/v1/modalities/stem/spec-curves/").json()
+    assert (told["parameter"], told["peak"]) == ("probe_size", 0.1)
+    assert told["errors"] == result["errors"]
 
 
 @pytest.mark.parametrize("true", [-0.04, 0.0, 0.013, 0.06])

@@ -1,0 +1,50 @@
+"""Score against spec error in the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_dataclasses.serializers import DataclassSerializer
+
+from leaderboards import curves_page
+from modalities.models import Modality
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One method and one parameter: the public tier's score where that parameter is wrong.
+
+    errors: parts of the tier's range, 0 at the truth; the other parameters are true.
+    peak: the error at which the score is highest.
+    """
+
+    parameter: str
+    method: str
+    errors: list[float]
+    scores: list[float]
+    peak: float
+
+
+class CurveSerializer(DataclassSerializer[Curve]):
+    class Meta:
+        dataclass = Curve
+
+
+@extend_schema(tags=["boards"])
+class CurvesView(APIView):
+    """Score against spec error on the public tier, for every method that runs here."""
+
+    @extend_schema(operation_id="spec_curves_list", responses=CurveSerializer(many=True))
+    def get(self, request: Request, key: str) -> Response:
+        modality = get_object_or_404(Modality.objects.listed(), key=key)
+        curves = [
+            Curve(p.name, line.name, list(line.errors), list(line.scores), line.peak)
+            for p in curves_page.of(modality)
+            for line in p.lines
+        ]
+        return Response(CurveSerializer(curves, many=True).data)
