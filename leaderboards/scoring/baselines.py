@@ -136,7 +136,7 @@ def _operator_spec(
     if attempt.variant == Variant.ORACLE:
         return datasets.load_truth(spec, attempt.tier).mismatch, 0.0
     if attempt.variant == Variant.GRADIENT and from_nothing:
-        return physics.calibrate(spec, ys, ranges, seed=0, report=report), 0.0
+        return physics.calibrate(spec, ys, ranges, seed=0, report=report).values, 0.0
     if attempt.variant == Variant.GRADIENT:
         return _calibrated(spec, attempt, ys, report)
     return spec.nominal, 0.0
@@ -151,7 +151,7 @@ def _calibrated(
         return dict(known.values), known.cpu_seconds
     start = time.process_time()
     ranges = datasets.ranges(spec, attempt.tier)
-    values = physics.calibrate(spec, ys, ranges, seed=0, report=report)
+    values = physics.calibrate(spec, ys, ranges, seed=0, report=report).values
     seconds = time.process_time() - start
     Calibration.objects.get_or_create(**what, defaults={"values": values, "cpu_seconds": seconds})
     return values, 0.0

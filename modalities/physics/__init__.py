@@ -15,7 +15,7 @@ True
 
 from . import scenarios
 from .build import Forward, forward
-from .calibrate import CALIBRATE, calibrate
+from .calibrate import CALIBRATE, Calibrated, calibrate
 from .catalogue import keys, load, parse
 from .methods import METHODS, Method, reconstruct
 from .metrics import consistency, psnr, ssim
@@ -38,6 +38,7 @@ __all__ = [
     "TIERS",
     "Adjoint",
     "Array",
+    "Calibrated",
     "Cancelled",
     "CatalogueError",
     "Chain",

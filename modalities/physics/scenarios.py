@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .build import forward
-from .calibrate import calibrate
+from .calibrate import Calibrated, calibrate
 from .methods import reconstruct
 from .metrics import consistency, psnr, ssim
 from .noise import measure
@@ -141,10 +141,10 @@ def believed(
         return spec.nominal
     if scenario == "III":
         return spec.perturbed
-    return dict(spec_hat) if spec_hat is not None else calibrated(spec, seed, report)
+    return dict(spec_hat) if spec_hat is not None else calibrated(spec, seed, report).values
 
 
-def calibrated(spec: Spec, seed: int = 0, report: Report = silent) -> dict[str, float]:
+def calibrated(spec: Spec, seed: int = 0, report: Report = silent) -> Calibrated:
     """Calibrate blind, jointly over all scenes, within the public tier's ranges."""
     ys = [measurement(spec, i, "IV", seed) for i in range(len(spec.scenes))]
     ranges = {m.name: tier_range(spec, m.name, "public") for m in spec.mismatches}
