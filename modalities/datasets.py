@@ -7,9 +7,10 @@ lies under ``settings.TRUTH_DIR`` (mode 0700) and only the scorer reads it. The 
 separately: deleting from HDF5 only unlinks, the bytes stay.
 
 Public data follow from the repository, so that anyone can make them again. Scenes, noise and true
-mismatch of dev and hidden follow from the deployment's secret key. All four scenes of a tier share
-one true mismatch. It is drawn anywhere in the tier's ranges except near their middles, which
-guessers try first, and drawn again if it lies so close to nominal that nobody need calibrate.
+mismatch of dev and hidden follow from the deployment's secret key. All scenes of a tier, at home
+and away, share one true mismatch. It is drawn anywhere in the tier's ranges except near their
+middles, which guessers try first, and drawn again if it lies so close to nominal that nobody need
+calibrate.
 """
 
 from __future__ import annotations
@@ -69,9 +70,14 @@ class Written:
     size: int
 
 
-def sample_names(spec: Spec) -> tuple[str, ...]:
-    """Name the samples of a file: ``sample_00`` …, one per scene."""
-    return tuple(f"sample_{i:02d}" for i in range(len(spec.scenes)))
+def sample_name(index: int) -> str:
+    """Name one sample of a file, counted from 0."""
+    return f"sample_{index:02d}"
+
+
+def sample_names(spec: Spec, tier: str) -> tuple[str, ...]:
+    """Name the samples of a tier's file: ``sample_00`` …, those at home, then those away."""
+    return tuple(sample_name(i) for i in range(len(spec.samples(tier))))
 
 
 def ranges(spec: Spec, tier: str) -> dict[str, tuple[float, float]]:
@@ -86,7 +92,7 @@ def version_of(spec: Spec, tier: str) -> str:
     """
     chain = [(step.primitive, step.model, dict(step.args)) for step in spec.chain]
     unknowns = [(m.name, m.acts_on, m.nominal, m.perturbed) for m in spec.mismatches]
-    phantoms = [scene.phantom for scene in spec.scenes]
+    phantoms = [scene.phantom for scene in spec.samples(tier)]
     text = json.dumps([tier, spec.key, spec.shape, spec.pixel, chain, unknowns, phantoms])
     return f"{VERSION}-{hmac.new(_key(tier), text.encode(), 'sha256').hexdigest()[:12]}"
 
@@ -127,9 +133,10 @@ def build(spec: Spec, tier: str, report: physics.Report = physics.silent) -> Wri
     drawn = draw(spec, tier)
     H = physics.forward(spec, **drawn.mismatch)
     xs, ys = [], []
-    for i in range(len(spec.scenes)):
-        report(f"measuring scene {i + 1} of {len(spec.scenes)}", i / len(spec.scenes))
-        x = physics.scene(spec, i, seed=drawn.seed)
+    count = len(spec.samples(tier))
+    for i in range(count):
+        report(f"measuring scene {i + 1} of {count}", i / count)
+        x = physics.scene(spec, i, drawn.seed, tier)
         xs.append(x.astype("f4"))
         rng = np.random.default_rng([drawn.seed, i, 1])
         ys.append(physics.measure(H, x, rng).astype("f4"))
@@ -168,14 +175,14 @@ def load_measurements(spec: Spec, tier: str) -> list[Array]:
     """Read the measurements of a tier, one per scene, as float64."""
     if tier in DOWNLOADABLE:
         with default_storage.open(challenge_name(spec, tier)) as stored, h5py.File(stored) as h5:
-            return _measurements(spec, h5)
+            return _measurements(spec, tier, h5)
     with h5py.File(hidden_challenge_path(spec), "r") as h5:
-        return _measurements(spec, h5)
+        return _measurements(spec, tier, h5)
 
 
 def load_public_truth(spec: Spec, scene: int) -> Array:
     """Read one object of the public tier from the file that anybody can download."""
-    name = sample_names(spec)[scene]
+    name = sample_names(spec, "public")[scene]
     with (
         default_storage.open(challenge_name(spec, "public")) as stored,
         h5py.File(stored) as h5,
@@ -183,8 +190,8 @@ def load_public_truth(spec: Spec, scene: int) -> Array:
         return h5[name]["x_true"][:].astype(float)
 
 
-def _measurements(spec: Spec, h5: h5py.File) -> list[Array]:
-    return [h5[name]["y"][:].astype(float) for name in sample_names(spec)]
+def _measurements(spec: Spec, tier: str, h5: h5py.File) -> list[Array]:
+    return [h5[name]["y"][:].astype(float) for name in sample_names(spec, tier)]
 
 
 def _secret_path(spec: Spec, tier: str, what: str) -> Path:
@@ -210,7 +217,7 @@ def _write_challenge(spec: Spec, tier: str, ys: list[Array], truth: Truth | None
             f"PWM {spec.key}, {tier} tier: measurements y, nominal operator H_ideal and the range "
             "of each unknown of the forward model. Estimate the unknowns and the object."
         )
-        for i, name in enumerate(sample_names(spec)):
+        for i, name in enumerate(sample_names(spec, tier)):
             _fill_sample(h5.create_group(name), spec, tier, i, ys[i], nominal, truth)
 
     if tier not in DOWNLOADABLE:
@@ -244,7 +251,7 @@ def _fill_sample(
     group.attrs["spec_ranges"] = json.dumps(
         {m.name: [*physics.tier_range(spec, m.name, tier), m.unit] for m in spec.mismatches}
     )
-    group.attrs["metadata"] = json.dumps(_metadata(spec, index if truth else None))
+    group.attrs["metadata"] = json.dumps(_metadata(spec, tier, index))
     if truth:
         _dataset(group, "x_true", truth.x[index], "the object that was measured; 0 to 1")
         group.attrs["true_spec"] = json.dumps(truth.mismatch)
@@ -260,15 +267,18 @@ def _fill_operator(group: h5py.Group, spec: Spec, nominal: Forward) -> None:
             _dataset(group, name, array, description)
 
 
-def _metadata(spec: Spec, scene: int | None) -> dict[str, Any]:
+def _metadata(spec: Spec, tier: str, index: int) -> dict[str, Any]:
+    """Say what every tier tells of a sample, and on the public tier what its object is."""
+    scene = spec.samples(tier)[index]
     facts: dict[str, Any] = {
+        "group": scene.group,
         "x_hat_shape": spec.shape,
         "axes": spec.axes,
         "pixel": spec.pixel,
         "pixel_unit": spec.unit,
         "data_range": [0.0, 1.0],
     }
-    return facts | ({"scene": spec.scenes[scene].name} if scene is not None else {})
+    return facts | ({"scene": scene.name} if tier == "public" else {})
 
 
 def _dataset(group: h5py.Group, name: str, values: Array, description: str) -> None:

@@ -104,8 +104,9 @@ def _standard(spec: Spec, attempt: Attempt, report: Report) -> Result:
 
 def _tier(spec: Spec, attempt: Attempt, report: Report, from_nothing: bool) -> Result:
     """Reconstruct a tier's measurements with the variant's operator, and score them."""
-    tier, count = attempt.tier, len(spec.scenes)
+    tier = attempt.tier
     ys = datasets.load_measurements(spec, tier)
+    count = len(ys)
     start = time.process_time()
     used, spent = _operator_spec(spec, attempt, ys, Part(report, 0.0, 0.5), from_nothing)
     H = physics.forward(spec, **used)

@@ -78,12 +78,11 @@ def outputs_sha256(x_hats: Sequence[Array]) -> str:
     return total.hexdigest()
 
 
-def packed(spec: Spec, x_hats: Sequence[Array]) -> bytes:
+def packed(x_hats: Sequence[Array]) -> bytes:
     """Pack reconstructions as .npz (float32), by sample."""
     file = io.BytesIO()
-    names = datasets.sample_names(spec)
     arrays: dict[str, Any] = {
-        name: np.asarray(x_hat, np.float32) for name, x_hat in zip(names, x_hats, strict=True)
+        datasets.sample_name(i): np.asarray(x_hat, np.float32) for i, x_hat in enumerate(x_hats)
     }
     np.savez_compressed(file, **arrays)
     return file.getvalue()

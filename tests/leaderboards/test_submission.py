@@ -102,7 +102,7 @@ def test_the_evidence_says_what_went_in_what_came_out_and_where(stem, tmp_path):
     content = submission_file(tmp_path / "s.h5", x_hats, specs)
     done = score(submit(stem, make_method(stem), make_user(), content))
     kept = done.reconstructions()
-    assert list(kept) == list(datasets.sample_names(stem.spec))
+    assert list(kept) == list(datasets.sample_names(stem.spec, "public"))
     for x_hat, sent in zip(kept.values(), x_hats, strict=True):
         np.testing.assert_array_equal(x_hat, np.asarray(sent, "f4"))
     whole = b"".join(x_hat.astype("<f4").tobytes() for x_hat in kept.values())
@@ -116,7 +116,7 @@ def test_the_evidence_says_what_went_in_what_came_out_and_where(stem, tmp_path):
 def test_the_spec_error_is_the_distance_from_the_truth_in_parts_of_the_range(stem, tmp_path):
     truth = datasets.draw(stem.spec, "public").mismatch
     x_hats, _ = wiener(stem, "public")
-    content = submission_file(tmp_path / "s.h5", x_hats, [truth] * 4)
+    content = submission_file(tmp_path / "s.h5", x_hats, [truth] * len(x_hats))
     done = score(submit(stem, make_method(stem), make_user(), content))
     assert max(done.result["spec_error"].values()) < 1e-9
     assert done.result["ceiling"] >= done.result["consistency"] - 0.2
@@ -125,11 +125,13 @@ def test_the_spec_error_is_the_distance_from_the_truth_in_parts_of_the_range(ste
 def test_a_refused_file_lists_its_problems_and_costs_nothing(stem, tmp_path, settings):
     settings.PWM_DEV_SUBMISSIONS_A_DAY = 1
     user, method = make_user(), make_method(stem)
-    bad = submission_file(tmp_path / "s.h5", [np.zeros((3, 3))] * 4, [{"probe_size": 9}] * 4)
+    count = len(stem.spec.samples("dev"))
+    wrong = [np.zeros((3, 3))] * count, [{"probe_size": 9}] * count
+    bad = submission_file(tmp_path / "s.h5", *wrong)
     refused = score(submit(stem, method, user, bad, "dev"))
     assert refused.state == State.FAILED
     assert refused.error_code == "refused"
-    assert len(refused.problems) == 8
+    assert len(refused.problems) == 2 * count
     assert (
         refused.problems[0] == "sample_00/x_hat: expected float32 (256, 256), got float32 (3, 3)."
     )
@@ -167,8 +169,8 @@ def test_a_message_that_comes_twice_scores_once(stem, tmp_path):
 
 
 def test_submitting_the_public_truth_does_not_help_on_dev(stem, tmp_path):
-    with_truth = datasets.load_truth(stem.spec, "public")
-    content = submission_file(tmp_path / "s.h5", with_truth.x, [stem.spec.nominal] * 4)
+    xs = datasets.load_truth(stem.spec, "public").x
+    content = submission_file(tmp_path / "s.h5", xs, [stem.spec.nominal] * len(xs))
     honest = submission_file(tmp_path / "h.h5", *wiener(stem, "dev"))
     user = make_user()
     copied = score(submit(stem, make_method(stem), user, content, "dev"))

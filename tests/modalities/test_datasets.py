@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -11,7 +12,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from modalities import datasets, physics
-from modalities.physics import TIERS, load
+from modalities.physics import TIERS, Scene, load
 
 KEYS = physics.keys()
 
@@ -44,8 +45,8 @@ def test_the_public_file_holds_all_that_its_tier_reveals(spec):
     with open_download(spec, "public") as h5:
         assert dict(h5.attrs)["variant"] == "stem"
         assert {"tier", "version", "runner_type", "description"} <= set(h5.attrs)
-        for i in range(4):
-            sample = h5[f"sample_{i:02d}"]
+        for name in datasets.sample_names(spec, "public"):
+            sample = h5[name]
             assert sample["y"].shape == physics.forward(spec).out_shape
             assert sample["x_true"].shape == spec.shape
             assert json.loads(sample.attrs["true_spec"]) == datasets.draw(spec, "public").mismatch
@@ -54,6 +55,54 @@ def test_the_public_file_holds_all_that_its_tier_reveals(spec):
             assert json.loads(sample.attrs["metadata"])["x_hat_shape"] == list(spec.shape)
             assert "chain" in sample["H_ideal"].attrs
             assert all("description" in d.attrs for d in (sample["y"], sample["x_true"]))
+
+
+SHEET = Scene("copper_boundary", "Sheet", "A kind that only the public tier has.", ("public",))
+FILM = Scene("platinum_ceria", "Film", "A kind that only the secret tiers have.", ("dev", "hidden"))
+
+
+@pytest.fixture
+def small(spec):
+    """STEM on a sixteenth of the area, with one scene away in each tier."""
+    return replace(spec, shape=(64, 64), away=(SHEET, FILM))
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_tier_holds_its_scenes_at_home_and_then_those_away(small, tier):
+    datasets.build(small, tier)
+    count = len(small.samples(tier))
+    assert count == len(small.scenes) + 1
+    assert len(datasets.load_measurements(small, tier)) == count
+    x = datasets.load_truth(small, tier).x
+    assert len(x) == count
+    away = physics.scene(small, count - 1, datasets.draw(small, tier).seed, tier)
+    np.testing.assert_array_equal(x[-1], away.astype("f4"))
+
+
+def test_metadata_tell_the_group_and_on_the_public_tier_the_kind(small):
+    told = {}
+    for tier in ("public", "dev"):
+        datasets.build(small, tier)
+        with open_download(small, tier) as h5:
+            told[tier] = [json.loads(sample.attrs["metadata"]) for sample in h5.values()]
+    groups = ["home"] * len(small.scenes) + ["away"]
+    assert [row["group"] for row in told["public"]] == groups
+    assert [row["group"] for row in told["dev"]] == groups
+    assert told["public"][-1]["scene"] == "Sheet"
+    assert not any("scene" in row for row in told["dev"])
+
+
+def test_a_tier_whose_kinds_change_gets_a_new_version_and_the_others_do_not(small):
+    other = replace(small, away=(SHEET, replace(FILM, phantom="strontium_titanate")))
+    same = [datasets.version_of(small, t) == datasets.version_of(other, t) for t in TIERS]
+    assert same == [True, False, False]
+
+
+def test_a_modality_may_have_no_scenes_away(small):
+    home = replace(small, away=())
+    datasets.build(home, "public")
+    assert len(datasets.load_truth(home, "public").x) == len(home.scenes)
+    assert list(home.group("away")) == []
 
 
 def test_the_dev_file_says_nothing_about_the_truth(spec):
