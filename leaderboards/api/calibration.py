@@ -1,4 +1,4 @@
-"""Score against spec error in the API."""
+"""Calibration in the API: score against spec error, and the board of specs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_dataclasses.serializers import DataclassSerializer
 
-from leaderboards import curves_page
+from leaderboards import calibration_page, curves_page
 from modalities.models import Modality
 
 
@@ -48,3 +48,56 @@ class CurvesView(APIView):
             for line in p.lines
         ]
         return Response(CurveSerializer(curves, many=True).data)
+
+
+@dataclass(frozen=True)
+class SpecOfParameter:
+    """One parameter of a spec: its error as a part of the range, and over the Cramér-Rao bound.
+
+    covered: the share of the samples' 95 % intervals that hold the truth, null where none was
+    given. abstained: the share of the samples whose interval is null.
+    """
+
+    name: str
+    error: float
+    error_in_bounds: float | None
+    covered: float | None
+    abstained: float
+
+
+@dataclass(frozen=True)
+class SpecRow:
+    """One spec of the public tier; error: root mean square of its parameters' errors."""
+
+    name: str
+    error: float
+    is_reference: bool
+    parameters: list[SpecOfParameter]
+
+
+class SpecRowSerializer(DataclassSerializer[SpecRow]):
+    class Meta:
+        dataclass = SpecRow
+
+
+@extend_schema(tags=["boards"])
+class CalibrationView(APIView):
+    """How near each spec of the public tier comes to the truth, the nearest first."""
+
+    @extend_schema(operation_id="calibration_list", responses=SpecRowSerializer(many=True))
+    def get(self, request: Request, key: str) -> Response:
+        modality = get_object_or_404(Modality.objects.listed(), key=key)
+        board = calibration_page.of(modality)
+        rows = [
+            SpecRow(
+                row.name,
+                row.error,
+                row.is_reference,
+                [
+                    SpecOfParameter(name, cell.error, cell.ratio, cell.covered, cell.abstained)
+                    for name, cell in zip(board.parameters, row.cells, strict=True)
+                ],
+            )
+            for row in board.rows
+        ]
+        return Response(SpecRowSerializer(rows, many=True).data)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from .expectation import Expectation
 CHILD = Path(__file__).resolve().parent / "child.py"
 WALL_SECONDS = 30
 LONGEST_HEADER = 1 << 20
+
+Intervals = dict[str, tuple[float, float] | None]
 
 
 class Refused(ValueError):
@@ -38,10 +40,15 @@ class IntakeUnavailable(RuntimeError):
 
 @dataclass(frozen=True)
 class Reading:
-    """A submission as read: one reconstruction (float32) and one corrected spec per sample."""
+    """A submission as read: one reconstruction (float32) and one corrected spec per sample.
+
+    spec_intervals: the 95 % interval of each parameter, per sample; None for a parameter that the
+    method abstains from, and for a sample that says nothing.
+    """
 
     x_hat: list[np.ndarray]
     corrected_spec: list[dict[str, float]]
+    spec_intervals: list[Intervals | None]
 
 
 def read_submission(upload: BinaryIO, expected: Expectation) -> Reading:
@@ -64,7 +71,11 @@ def read_submission(upload: BinaryIO, expected: Expectation) -> Reading:
         )
     if "problems" in header:
         raise Refused(header["problems"])
-    return Reading(_arrays(body, expected), _specs(header["specs"], expected))
+    return Reading(
+        _arrays(body, expected),
+        _specs(header["specs"], expected),
+        [_intervals(found, expected) for found in header["intervals"]],
+    )
 
 
 def _run(upload: BinaryIO, expected: Expectation) -> tuple[dict, bytes]:
@@ -120,6 +131,13 @@ def _specs(specs: list[dict[str, float]], expected: Expectation) -> list[dict[st
         ):
             raise Refused(["The corrected spec lies outside the ranges."])
     return [{name: float(value) for name, value in spec.items()} for spec in specs]
+
+
+def _intervals(found: dict[str, Any] | None, expected: Expectation) -> Intervals | None:
+    if found is None:
+        return None
+    ends = {name: found[name] for name in expected.ranges}
+    return {name: None if e is None else (float(e[0]), float(e[1])) for name, e in ends.items()}
 
 
 @lru_cache(maxsize=1)
