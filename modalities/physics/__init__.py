@@ -14,6 +14,7 @@ True
 """
 
 from . import scenarios
+from .bounds import cramer_rao
 from .build import Forward, forward
 from .calibrate import CALIBRATE, Calibrated, calibrate
 from .catalogue import keys, load, parse
@@ -55,6 +56,7 @@ __all__ = [
     "Step",
     "calibrate",
     "consistency",
+    "cramer_rao",
     "forward",
     "keys",
     "load",
