@@ -90,8 +90,8 @@ def test_unknown_names_are_refused(spec):
         run(spec, METHOD, 0, "V")
     with pytest.raises(physics.CatalogueError, match="no method 'magic'; it has"):
         run(spec, "magic", 0, "I")
-    with pytest.raises(physics.CatalogueError, match="no scene 4; its scenes are 0 to 3"):
-        physics.scene(spec, 4)
+    with pytest.raises(physics.CatalogueError, match="no scene 8; its scenes are 0 to 7"):
+        physics.scene(spec, 8)
     with pytest.raises(
         physics.CatalogueError, match="one range for each of convergence_angle, probe"
     ):
