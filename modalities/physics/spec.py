@@ -22,6 +22,9 @@ TIERS = tuple(TIER_SPAN)
 # The names of modalities and mismatches: they become addresses and arguments.
 KEY = r"[a-z][a-z0-9_]*"
 
+# The names of axes in space; an axis of another name holds channels, such as bands or energies.
+SPATIAL = ("x", "y", "z")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -94,6 +97,11 @@ class Spec:
         if tier not in TIER_SPAN:
             raise CatalogueError(f"There is no tier '{tier}'; the tiers are {', '.join(TIERS)}.")
         return self.scenes + tuple(scene for scene in self.away if tier in scene.tiers)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Number the axes of the object that are not in space: bands, energies, times."""
+        return tuple(i for i, name in enumerate(self.axes) if name not in SPATIAL)
 
     @property
     def nominal(self) -> dict[str, float]:
@@ -216,16 +224,9 @@ def _mismatch(row: Table) -> Mismatch:
 
 
 def _check_target(row: Table, m: Mismatch, chain: tuple[Step, ...]) -> None:
-    """Check that the mismatch acts on a number of the chain."""
-    args = next((step.args for step in chain if step.name == m.step), {})
-    if m.argument not in args:
+    """Check that the mismatch acts on a step of the chain; ``build`` knows its arguments."""
+    if m.step not in (step.name for step in chain):
         row.refuse("acts_on", f"{m.name} acts on {m.acts_on}, which the chain lacks.")
-    value = args[m.argument]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        row.refuse(
-            "acts_on",
-            f"{m.acts_on}: expected a number, because {m.name} is added to it, got {value!r}.",
-        )
 
 
 def _away(row: Table) -> Scene:
