@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modalities import datasets
+from modalities import datasets, physics
 from modalities.physics import Spec
 
 from .intake.expectation import Expectation
@@ -10,4 +10,9 @@ from .intake.expectation import Expectation
 
 def expectation(spec: Spec, tier: str) -> Expectation:
     """Say what a submission to ``tier`` has to hold."""
-    return Expectation(datasets.sample_names(spec), spec.shape, datasets.ranges(spec, tier))
+    return Expectation(
+        samples=datasets.sample_names(spec),
+        shape=spec.shape,
+        ranges=datasets.ranges(spec, tier),
+        is_complex=physics.forward(spec).in_dtype is complex,
+    )

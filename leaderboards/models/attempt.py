@@ -143,7 +143,7 @@ class Attempt(Job):
     file, sha256: what a person sent. problems: all that is wrong with a refused file.
     result: means, interval, ceiling and scenes, as ``scoring.score.TierResult`` has them, exact.
     corrected_spec: the parameters used, one object per scene; an oracle's are kept nowhere.
-    arrays: the reconstructions (.npz, float32), to draw and to score again.
+    arrays: the reconstructions (.npz, float32 or complex64), to draw and to score again.
     environment: Python, machine and the packages that matter, by version.
     """
 

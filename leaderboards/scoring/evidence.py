@@ -71,19 +71,20 @@ def inputs_of_file(spec: Spec, tier: str, sha256: str) -> str:
 
 
 def outputs_sha256(x_hats: Sequence[Array]) -> str:
-    """Hash reconstructions, as float32."""
+    """Hash reconstructions, as float32 or complex64."""
     total = hashlib.sha256()
     for x_hat in x_hats:
-        total.update(np.ascontiguousarray(x_hat, "<f4").tobytes())
+        stored = physics.single(x_hat)
+        total.update(stored.astype(stored.dtype.newbyteorder("<")).tobytes())
     return total.hexdigest()
 
 
 def packed(spec: Spec, x_hats: Sequence[Array]) -> bytes:
-    """Pack reconstructions as .npz (float32), by sample."""
+    """Pack reconstructions as .npz (float32 or complex64), by sample."""
     file = io.BytesIO()
     names = datasets.sample_names(spec)
     arrays: dict[str, Any] = {
-        name: np.asarray(x_hat, np.float32) for name, x_hat in zip(names, x_hats, strict=True)
+        name: physics.single(x_hat) for name, x_hat in zip(names, x_hats, strict=True)
     }
     np.savez_compressed(file, **arrays)
     return file.getvalue()
