@@ -2,7 +2,8 @@
 
 It loads its libraries and takes the bytes first, gives up its rights second, and parses third.
 Standard output: one line of JSON, ``{"problems": […]}`` or ``{"specs": […], "intervals": […]}``,
-and after the latter the reconstructions as raw little-endian float32, one after the other.
+and after the latter the reconstructions as raw little-endian float32 or complex64, one after the
+other.
 """
 
 import json

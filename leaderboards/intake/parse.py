@@ -28,6 +28,10 @@ FLOATS = (
     *(h5t.IEEE_F32LE, h5t.IEEE_F32BE),
     *(h5t.IEEE_F64LE, h5t.IEEE_F64BE),
 )
+# As h5py writes them: compounds of two floats, r and i, without padding.
+COMPLEX = tuple(h5t.py_create(np.dtype(name)) for name in ("<c8", ">c8", "<c16", ">c16"))
+# The class of HDF5 2.0's own complex type, which h5py reads and does not write by default.
+H5T_COMPLEX = 11
 FILTERS = (h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE, h5z.FILTER_FLETCHER32)
 FILTER_NAMES = {
     h5z.FILTER_SHUFFLE: "shuffle",
@@ -50,14 +54,19 @@ def warm_up() -> None:
     with h5py.File("warm", "w", driver="core", backing_store=False) as file:
         made = file.create_dataset("x", data=np.zeros((2, 2), "f4"), chunks=True, compression=4)
         made.attrs["json"] = "{}"
+        file.create_dataset("z", data=np.zeros(2, "c8"))
         file.flush()
         image = file.id.get_file_image()
     opened = h5f.open_file_image(image)
     dataset = h5d.open(opened, b"x")
     _stored(dataset, image, np.dtype("f4"), (2, 2))
     _text(dataset, b"json")
+    pair = h5d.open(opened, b"z").get_type()
+    any(pair.equal(known) for known in (*FLOATS, *COMPLEX))
     with np.errstate(all="ignore"):
         np.isfinite(np.zeros(2, "f2").astype("f4")).all()
+        float(np.abs(np.zeros(2, pair.dtype).astype("<c8")).max())
+        np.isfinite(np.zeros(2, ">c16")).all()
     json.loads("[1.5]", object_pairs_hook=_no_twice, parse_constant=_no_constant)
 
 
@@ -153,13 +162,17 @@ def _x_hat(group: h5g.GroupID, where: str, image: bytes, expected: Expectation) 
     if not isinstance(dataset, h5d.DatasetID):
         raise Problem(f"expected a dataset, got {_kind(dataset)}.")
     kind = dataset.get_type()
-    if not any(kind.equal(known) for known in FLOATS):
-        raise Problem(f"expected floats of 2, 4 or 8 bytes, got {_type_name(kind)}.")
+    if not any(kind.equal(known) for known in (COMPLEX if expected.is_complex else FLOATS)):
+        wanted = "floats of 2, 4 or 8 bytes"
+        if expected.is_complex:
+            wanted = "complex numbers of 8 or 16 bytes, as h5py writes NumPy's complex64"
+        raise Problem(f"expected {wanted}, got {_type_name(kind)}.")
     dtype = kind.dtype
     space = dataset.get_space()
     shape = tuple(space.shape) if space.get_simple_extent_type() == h5s.SIMPLE else ()
     if shape != expected.shape:
-        raise Problem(f"expected float32 {expected.shape}, got {dtype.name} {shape}.")
+        wanted = np.dtype(expected.dtype).name
+        raise Problem(f"expected {wanted} {expected.shape}, got {dtype.name} {shape}.")
     values = _stored(dataset, image, dtype, shape)
     bad = int(values.size - np.count_nonzero(np.isfinite(values)))
     if bad:
@@ -167,7 +180,7 @@ def _x_hat(group: h5g.GroupID, where: str, image: bytes, expected: Expectation) 
     largest = float(np.abs(values).max())
     if largest > LARGEST_VALUE:
         raise Problem(f"expected |x| ≤ {LARGEST_VALUE:g}, got {largest:g}.")
-    return values.astype("<f4")
+    return values.astype(expected.dtype)
 
 
 def _stored(
@@ -389,8 +402,10 @@ def _type_name(kind: h5t.TypeID) -> str:
         h5t.INTEGER: "integers", h5t.FLOAT: "floats of an unusual format", h5t.STRING: "text",
         h5t.COMPOUND: "compounds", h5t.REFERENCE: "references", h5t.ENUM: "enumerations",
         h5t.VLEN: "lists of varying length", h5t.ARRAY: "arrays", h5t.OPAQUE: "opaque bytes",
-        h5t.BITFIELD: "bits", h5t.TIME: "times",
+        h5t.BITFIELD: "bits", h5t.TIME: "times", H5T_COMPLEX: "HDF5's own complex type",
     }  # fmt: skip
+    if any(kind.equal(known) for known in COMPLEX):
+        return "complex numbers"
     return names.get(kind.get_class(), "another type")
 
 

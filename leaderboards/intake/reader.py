@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -40,10 +41,11 @@ class IntakeUnavailable(RuntimeError):
 
 @dataclass(frozen=True)
 class Reading:
-    """A submission as read: one reconstruction (float32) and one corrected spec per sample.
+    """A submission as read: one reconstruction and one corrected spec per sample.
 
-    spec_intervals: the 95 % interval of each parameter, per sample; None for a parameter that the
-    method abstains from, and for a sample that says nothing.
+    Reconstructions are float32, or complex64 where the object is complex. spec_intervals: the 95 %
+    interval of each parameter, per sample; None for a parameter that the method abstains from, and
+    for a sample that says nothing.
     """
 
     x_hat: list[np.ndarray]
@@ -117,8 +119,9 @@ def _arrays(body: bytes, expected: Expectation) -> list[np.ndarray]:
     size = expected.bytes_per_sample
     if len(body) != size * len(expected.samples):
         raise Refused(["The file could not be read to its end; it was not scored."])
+    count = math.prod(expected.shape)
     return [
-        np.frombuffer(body, "<f4", size // 4, i * size).reshape(expected.shape).copy()
+        np.frombuffer(body, expected.dtype, count, i * size).reshape(expected.shape).copy()
         for i in range(len(expected.samples))
     ]
 

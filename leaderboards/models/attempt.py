@@ -146,7 +146,7 @@ class Attempt(Job):
     corrected_spec: the parameters used, one object per scene; an oracle's are kept nowhere.
     spec_intervals: their 95 % intervals, null for a parameter that the method abstains from, and
     null for a scene without any.
-    arrays: the reconstructions (.npz, float32), to draw and to score again.
+    arrays: the reconstructions (.npz, float32 or complex64), to draw and to score again.
     environment: Python, machine and the packages that matter, by version.
     """
 

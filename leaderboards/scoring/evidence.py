@@ -74,18 +74,19 @@ def inputs_of_file(spec: Spec, tier: str, sha256: str) -> str:
 
 
 def outputs_sha256(x_hats: Sequence[Array]) -> str:
-    """Hash reconstructions, as float32."""
+    """Hash reconstructions, as float32 or complex64."""
     total = hashlib.sha256()
     for x_hat in x_hats:
-        total.update(np.ascontiguousarray(x_hat, "<f4").tobytes())
+        stored = physics.single(x_hat)
+        total.update(stored.astype(stored.dtype.newbyteorder("<")).tobytes())
     return total.hexdigest()
 
 
 def packed(x_hats: Sequence[Array]) -> bytes:
-    """Pack reconstructions as .npz (float32), by sample."""
+    """Pack reconstructions as .npz (float32 or complex64), by sample."""
     file = io.BytesIO()
     arrays: dict[str, Any] = {
-        datasets.sample_name(i): np.asarray(x_hat, np.float32) for i, x_hat in enumerate(x_hats)
+        datasets.sample_name(i): physics.single(x_hat) for i, x_hat in enumerate(x_hats)
     }
     np.savez_compressed(file, **arrays)
     return file.getvalue()

@@ -68,10 +68,10 @@ def score_tier(
     scenes = []
     for i, (x_hat, corrected) in enumerate(zip(x_hats, specs, strict=True)):
         report(f"scoring scene {i + 1} of {len(ys)}", i / len(ys))
-        x = truth.x[i].astype(float)
+        x = physics.double(truth.x[i])
         ceiling = physics.consistency(ys[i], true_H, x)
         scenes.append(
-            score_scene(spec, tier, x, ys[i], np.asarray(x_hat, float), corrected, truth, ceiling)
+            score_scene(spec, tier, x, ys[i], physics.double(x_hat), corrected, truth, ceiling)
         )
     return summary(scenes)
 
@@ -89,7 +89,7 @@ def score_scene(
     """Score one scene of a tier."""
     ends = datasets.ranges(spec, tier)
     used = {name: float(np.clip(corrected[name], *ends[name])) for name in ends}
-    psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat)
+    psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat, spec.channels)
     consistency = physics.consistency(y, physics.forward(spec, **used), x_hat)
     return SceneScore(
         psnr=psnr,

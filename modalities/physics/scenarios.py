@@ -117,7 +117,7 @@ def run(
         y=y,
         x_hat=x_hat,
         psnr=psnr(x, x_hat),
-        ssim=ssim(x, x_hat),
+        ssim=ssim(x, x_hat, spec.channels),
         consistency=consistency(y, H, x_hat),
         mismatch_used=used,
         cpu_seconds=seconds,
