@@ -7,10 +7,11 @@ lies under ``settings.TRUTH_DIR`` (mode 0700) and only the scorer reads it. The 
 separately: deleting from HDF5 only unlinks, the bytes stay.
 
 Public data follow from the repository, so that anyone can make them again. Scenes, noise and true
-mismatch of dev and hidden follow from the deployment's secret key. All scenes of a tier, at home
-and away, share one true mismatch. It is drawn anywhere in the tier's ranges except near their
-middles, which guessers try first, and drawn again if it lies so close to nominal that nobody need
-calibrate.
+mismatch of dev and hidden follow from the deployment's secret key, and all of them from the task
+that the catalogue describes: a changed task shares nothing with the old one, whose truth may be
+known. All scenes of a tier, at home and away, share one true mismatch. It is drawn anywhere in the
+tier's ranges except near their middles, which guessers try first, and drawn again if it lies so
+close to nominal that nobody need calibrate.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,21 @@ LEAST_MISMATCH = 0.6
 
 @dataclass(frozen=True)
 class Draw:
-    """What a tier is made from: the seed of its scenes and noise, and its true mismatch."""
+    """What a tier is made from: a seed of 256 bits and the true mismatch; a secret, so no repr.
 
-    seed: int
-    mismatch: dict[str, float]
+    Each scene and each scene's noise has a seed of its own, which tells nothing of the others.
+    """
+
+    seed: int = field(repr=False)
+    mismatch: dict[str, float] = field(repr=False)
+
+    def of_scene(self, index: int) -> int:
+        """Give the seed of the object of sample ``index``."""
+        return _derived(self.seed, f"scene {index}")
+
+    def of_noise(self, index: int) -> int:
+        """Give the seed of the noise of sample ``index``."""
+        return _derived(self.seed, f"noise {index}")
 
 
 @dataclass(frozen=True)
@@ -86,27 +98,57 @@ def ranges(spec: Spec, tier: str) -> dict[str, tuple[float, float]]:
 
 
 def version_of(spec: Spec, tier: str) -> str:
-    """Name what a tier's data follow from: format, spec and, for secret tiers, the key.
+    """Name what a tier's data follow from: format, task and, for secret tiers, the key.
 
     A change of phantoms, noise or format that changes the data needs a new VERSION.
     """
-    chain = [(step.primitive, step.model, dict(step.args)) for step in spec.chain]
-    unknowns = [(m.name, m.acts_on, m.nominal, m.perturbed) for m in spec.mismatches]
-    phantoms = [scene.phantom for scene in spec.samples(tier)]
-    text = json.dumps([tier, spec.key, spec.shape, spec.pixel, chain, unknowns, phantoms])
-    return f"{VERSION}-{hmac.new(_key(tier), text.encode(), 'sha256').hexdigest()[:12]}"
+    return f"{VERSION}-{_derived(_seed(spec, tier), 'name') >> 208:012x}"
 
 
 def draw(spec: Spec, tier: str) -> Draw:
-    """Draw the tier's seed and true mismatch."""
-    digest = hmac.new(_key(tier), f"{spec.key}/{tier}/{VERSION}".encode(), "sha256").digest()
-    seed = int.from_bytes(digest[:6], "big")
-    rng = np.random.default_rng(int.from_bytes(digest[6:22], "big"))
+    """Draw the tier's seed and true mismatch.
+
+    The seed is HMAC-SHA256 of the whole task under the key, so that a task with another
+    perturbation, argument or scene shares neither scenes nor part of the range with this one.
+    """
+    seed = _seed(spec, tier)
+    rng = np.random.default_rng(_derived(seed, "mismatch"))
     while True:
         found = {name: _between(rng, *ends) for name, ends in ranges(spec, tier).items()}
         parts = [(found[m.name] - m.nominal) / (m.perturbed - m.nominal) for m in spec.mismatches]
         if np.sqrt(np.mean(np.square(parts))) >= LEAST_MISMATCH:
             return Draw(seed, found)
+
+
+def _seed(spec: Spec, tier: str) -> int:
+    return _hmac(_key(tier), _task(spec, tier))
+
+
+def _derived(seed: int, label: str) -> int:
+    """Derive one of many independent seeds, each of 256 bits, as HKDF expands a key (RFC 5869)."""
+    return _hmac(seed.to_bytes(32, "big"), label)
+
+
+def _hmac(key: bytes, text: str) -> int:
+    return int.from_bytes(hmac.new(key, text.encode(), "sha256").digest(), "big")
+
+
+def _task(spec: Spec, tier: str) -> str:
+    """Write down, in one way only, all of the catalogue that a tier's task consists of.
+
+    Names and descriptions for readers are left out; correcting them keeps the data.
+    """
+    task = {
+        "version": VERSION,
+        "tier": tier,
+        "modality": spec.key,
+        "object": [spec.shape, spec.pixel, spec.unit],
+        "chain": [(step.name, step.primitive, step.model, dict(step.args)) for step in spec.chain],
+        "mismatch": [(m.name, m.acts_on, m.unit, m.nominal, m.perturbed) for m in spec.mismatches],
+        "ranges": ranges(spec, tier),
+        "scenes": [(scene.phantom, scene.is_away) for scene in spec.samples(tier)],
+    }
+    return json.dumps(task, sort_keys=True)
 
 
 def _key(tier: str) -> bytes:
@@ -136,9 +178,9 @@ def build(spec: Spec, tier: str, report: physics.Report = physics.silent) -> Wri
     count = len(spec.samples(tier))
     for i in range(count):
         report(f"measuring scene {i + 1} of {count}", i / count)
-        x = physics.scene(spec, i, drawn.seed, tier)
+        x = physics.scene(spec, i, drawn.of_scene(i), tier)
         xs.append(physics.single(x))
-        rng = np.random.default_rng([drawn.seed, i, 1])
+        rng = np.random.default_rng(drawn.of_noise(i))
         ys.append(physics.single(physics.measure(H, x, rng)))
     truth = Truth(np.stack(xs), drawn.mismatch)
     _write_truth(spec, tier, truth)

@@ -121,7 +121,9 @@ def test_kept_outputs_and_bundle_hold_what_was_sent(modality, tmp_path):
     samples, true = participant(modality)
     done = scored(modality, submission(tmp_path / "s.h5", samples, true))
     with done.arrays.open("rb") as file, np.load(io.BytesIO(file.read())) as kept:
-        for name, sample in zip(datasets.sample_names(modality.spec, "public"), samples, strict=True):
+        for name, sample in zip(
+            datasets.sample_names(modality.spec, "public"), samples, strict=True
+        ):
             assert kept[name].dtype == sample["x_hat"].dtype
             np.testing.assert_array_equal(kept[name], sample["x_hat"])
     assert done.outputs_sha256 == outputs_sha256([s["x_hat"] for s in samples])
