@@ -32,9 +32,7 @@ def compute(run: Run, report: Report) -> Callable[[], None]:
 
 
 def _calibrate(spec: physics.Spec, seed: int, report: Report) -> dict[str, float]:
-    """Find the mismatch blind and jointly over the scenes; empty where the modality cannot."""
-    if spec.key not in physics.CALIBRATE:
-        return {}
+    """Find the mismatch blind and jointly over the scenes."""
     report = _named("Calibrating from the data", report)
     return physics.scenarios.calibrated(spec, seed, report).values
 

@@ -16,7 +16,7 @@ True
 from . import scenarios
 from .bounds import cramer_rao
 from .build import Forward, forward
-from .calibrate import CALIBRATE, Calibrated, calibrate
+from .calibrate import Calibrated, calibrate
 from .catalogue import keys, load, parse
 from .methods import METHODS, Method, reconstruct
 from .metrics import bounded, consistency, psnr, ssim
@@ -31,7 +31,6 @@ from .tables import CatalogueError
 from .versions import METRICS_VERSION
 
 __all__ = [
-    "CALIBRATE",
     "METHODS",
     "METRICS_VERSION",
     "PHANTOMS",
