@@ -54,10 +54,14 @@ class Signature:
 
 def sign(content: bytes) -> Signature:
     """Sign ``content`` and publish the public key; raise NoSigningKey where there is none."""
-    private = _private_key()
-    public = private.public_key().public_bytes_raw().hex()
+    public = _own_public_key()
     _publish(public)
-    return Signature(public, private.sign(CONTEXT + content).hex())
+    return Signature(public, _private_key().sign(CONTEXT + content).hex())
+
+
+def own_key_id() -> str:
+    """Name the key that this process signs with; raise NoSigningKey where there is none."""
+    return key_id(_own_public_key())
 
 
 def check(content: bytes, signature: Signature, keys: Iterable[str]) -> None:
@@ -95,7 +99,7 @@ def published() -> list[str]:
     """List the public keys of this site, those that it used to sign with included."""
     found = []
     if settings.SIGNING_KEY:
-        found.append(_private_key().public_key().public_bytes_raw().hex())
+        found.append(_own_public_key())
     try:
         names = sorted(default_storage.listdir(FOLDER)[1])
     except FileNotFoundError:
@@ -158,6 +162,10 @@ def _private_key() -> Ed25519PrivateKey:
         )
     derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"PWM bundles, Ed25519")
     return Ed25519PrivateKey.from_private_bytes(derive.derive(settings.SIGNING_KEY.encode()))
+
+
+def _own_public_key() -> str:
+    return _private_key().public_key().public_bytes_raw().hex()
 
 
 def _publish(public_key: str) -> None:

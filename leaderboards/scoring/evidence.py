@@ -62,12 +62,18 @@ def data_version(spec: Spec, tier: str) -> str:
 
 def inputs_of(spec: Spec, tier: str) -> str:
     """Name data and code of a baseline: the same inputs give the same result."""
-    return _hash_json([tier, data_version(spec, tier), program_sha256(), physics.METRICS_VERSION])
+    version = data_version(spec, tier)
+    return inputs_from(tier, version, program_sha256(), physics.METRICS_VERSION)
 
 
 def inputs_of_file(spec: Spec, tier: str, sha256: str) -> str:
     """Name what the score of a file follows from: its bytes, the data, and the metrics."""
-    return _hash_json([tier, data_version(spec, tier), sha256, physics.METRICS_VERSION])
+    return inputs_from(tier, data_version(spec, tier), sha256, physics.METRICS_VERSION)
+
+
+def inputs_from(tier: str, version: str, what: str, metrics: str) -> str:
+    """Hash all that a score follows from; ``what``: the SHA-256 of the program or of the file."""
+    return _hash_json([tier, version, what, metrics])
 
 
 def outputs_sha256(x_hats: Sequence[Array]) -> str:
