@@ -1,5 +1,6 @@
 """Check an entry's bundle: its signature, and every field that can be computed again."""
 
+import re
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,10 +10,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from leaderboards import bundle, signing
 from leaderboards.bundle import BundleError
+from leaderboards.scoring import again
 from leaderboards.scoring.verify import Row, Verdict, rows_of
 from modalities.figures import MISSING
 
 DIFFERS, UNCHECKED = 1, 2
+SCORE = re.compile(r"computed\.tiers\.\w+\.figures\.score|rerun\.\w+\.score")
+RERUN = re.compile(r"rerun\.\w+\.score")
 LONGEST = 24
 
 
@@ -25,7 +29,10 @@ signature is valid, and nobody else can check it), differs, or cannot be checked
 exit codes:
   0  confirmed: signed by an accepted key, and all that was computed again is as it says
   1  forged, damaged, signed by a key that is not accepted, or a field differs
-  2  cannot be checked here: data, outputs or a version are missing; each row says which"""
+  2  cannot be checked here: data, outputs or a version are missing; each row says which
+
+--rerun runs the site's baselines again, with the code of this copy, which has to be the recorded
+one: public and standard anywhere, dev and hidden only where the site keeps their truth."""
 
     def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
         return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
@@ -40,13 +47,24 @@ exit codes:
             "a site's list of keys (may be given several times)",
         )
 
-    def handle(self, *args: Any, path: Path, key: list[str] | None, **options: Any) -> None:
+        parser.add_argument("--rerun", action="store_true", help="run the baseline again, too")
+        parser.add_argument(
+            "--any-code",
+            action="store_true",
+            help="run it although this copy's physics is not the recorded one: only scores compare",
+        )
+
+    def handle(
+        self, *args: Any, path: Path, key: list[str] | None, rerun: bool, **options: Any
+    ) -> None:
         try:
             content = path.read_bytes()
             keys = [each for given in key for each in signing.read_keys(given)] if key else None
             manifest, parts, signature = bundle.read(content, keys)
             self._say_who(manifest, signature)
             rows = rows_of(manifest, parts)
+            if rerun:
+                rows += again.rerun(manifest, parts, any_code=options["any_code"])
         except OSError as error:
             raise CommandError(
                 f"{path} cannot be read: {error.strerror}.", returncode=UNCHECKED
@@ -56,7 +74,7 @@ exit codes:
         except BundleError as error:
             raise CommandError(f"{path}: {error}", returncode=DIFFERS) from error
         self._print(rows)
-        self._conclude(rows)
+        self._conclude(rows, rerun)
 
     def _say_who(self, manifest: bundle.Manifest, signature: signing.Signature) -> None:
         signed = manifest["signed"]
@@ -75,16 +93,22 @@ exit codes:
             cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
             self.stdout.write("  ".join(cells).rstrip())
 
-    def _conclude(self, rows: list[Row]) -> None:
+    def _conclude(self, rows: list[Row], rerun: bool) -> None:
         if wrong := [row.field for row in rows if row.verdict == Verdict.DIFFERS]:
             raise CommandError(
                 f"The bundle claims what does not follow from it: {', '.join(wrong)}.",
                 returncode=DIFFERS,
             )
-        scored = [row for row in rows if row.field.endswith(".figures.score")]
-        if not any(row.verdict == Verdict.CONFIRMED for row in scored):
+        confirmed = [row.field for row in rows if row.verdict == Verdict.CONFIRMED]
+        if not any(SCORE.fullmatch(field) for field in confirmed):
             raise CommandError(
                 "The signature is valid, and no score could be checked here.", returncode=UNCHECKED
+            )
+        if rerun and not any(RERUN.fullmatch(field) for field in confirmed):
+            raise CommandError(
+                "The signature is valid and the outputs have their scores, but nothing could be "
+                "run again here.",
+                returncode=UNCHECKED,
             )
         self.stdout.write("Confirmed.")
 
