@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,11 @@ class SceneScore:
 
 @dataclass(frozen=True)
 class TierResult:
-    """A tier: the means over its scenes, the interval of the score, and the scenes."""
+    """A tier: the means over its scenes, the interval of the score, and the scenes.
+
+    calibration: what the truth says of the intervals of the spec, see ``coverage``; empty where
+    none were given.
+    """
 
     score: float
     score_low: float | None
@@ -44,6 +48,7 @@ class TierResult:
     spec_error: dict[str, float]
     scenes: tuple[SceneScore, ...]
     metrics_version: str
+    calibration: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Give all of it as JSON data."""
@@ -55,9 +60,10 @@ def score_tier(
     tier: str,
     x_hats: Sequence[Array],
     specs: Sequence[Mapping[str, float]],
+    intervals: Sequence[Intervals | None] = (),
     report: physics.Report = physics.silent,
 ) -> TierResult:
-    """Score one reconstruction and one corrected spec per scene of ``tier``.
+    """Score one reconstruction, one corrected spec and its intervals per scene of ``tier``.
 
     The consistency's operator is built here from the submitted spec, clipped to the tier's range.
     Raise FileNotFoundError where the tier's truth is not on this machine.
@@ -73,7 +79,10 @@ def score_tier(
         scenes.append(
             score_scene(spec, tier, x, ys[i], physics.double(x_hat), corrected, truth, ceiling)
         )
-    return summary(scenes)
+    found = summary(scenes)
+    if not any(intervals):
+        return found
+    return replace(found, calibration=coverage(intervals, truth.mismatch))
 
 
 def score_scene(
