@@ -6,8 +6,9 @@ from django.core.management import BaseCommand, call_command
 
 
 class Command(BaseCommand):
-    help = "Queue missing gallery runs, build the data sets, queue baselines and real series."
+    help = "Queue the missing gallery runs, baselines, curves and real series; build the data sets."
 
     def handle(self, **options: Any) -> None:
-        for name in ("run_gallery", "build_datasets", "run_baselines", "calibrate_real"):
+        missing = ("run_gallery", "build_datasets", "run_baselines", "run_spec_curves")
+        for name in (*missing, "calibrate_real"):
             call_command(name, stdout=self.stdout)
