@@ -50,6 +50,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("PWM_PROXIES", default=1 if PRODUCTION els
 INSTALLED_APPS = [
     "pwmsite",
     "gallery",
+    "realdata",
     "leaderboards",
     "modalities",
     "django.contrib.admin",
