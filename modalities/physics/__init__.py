@@ -14,9 +14,10 @@ True
 """
 
 from . import scenarios
-from .build import Forward, forward
+from .build import Forward, arguments, forward
 from .calibrate import CALIBRATE, calibrate
 from .catalogue import keys, load, parse
+from .matrix import cut_down, matrix
 from .methods import METHODS, Method, reconstruct
 from .metrics import bounded, consistency, psnr, ssim
 from .noise import measure, noise_of
@@ -52,13 +53,16 @@ __all__ = [
     "ShapeError",
     "Spec",
     "Step",
+    "arguments",
     "bounded",
     "calibrate",
     "consistency",
+    "cut_down",
     "double",
     "forward",
     "keys",
     "load",
+    "matrix",
     "measure",
     "noise_of",
     "overall_score",
