@@ -7,9 +7,11 @@ lies under ``settings.TRUTH_DIR`` (mode 0700) and only the scorer reads it. The 
 separately: deleting from HDF5 only unlinks, the bytes stay.
 
 Public data follow from the repository, so that anyone can make them again. Scenes, noise and true
-mismatch of dev and hidden follow from the deployment's secret key. All four scenes of a tier share
-one true mismatch. It is drawn anywhere in the tier's ranges except near their middles, which
-guessers try first, and drawn again if it lies so close to nominal that nobody need calibrate.
+mismatch of dev and hidden follow from the deployment's secret key, and all of them from the task
+that the catalogue describes: a changed task shares nothing with the old one, whose truth may be
+known. All scenes of a tier, at home and away, share one true mismatch. It is drawn anywhere in the
+tier's ranges except near their middles, which guessers try first, and drawn again if it lies so
+close to nominal that nobody need calibrate.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +49,21 @@ LEAST_MISMATCH = 0.6
 
 @dataclass(frozen=True)
 class Draw:
-    """What a tier is made from: the seed of its scenes and noise, and its true mismatch."""
+    """What a tier is made from: a seed of 256 bits and the true mismatch; a secret, so no repr.
 
-    seed: int
-    mismatch: dict[str, float]
+    Each scene and each scene's noise has a seed of its own, which tells nothing of the others.
+    """
+
+    seed: int = field(repr=False)
+    mismatch: dict[str, float] = field(repr=False)
+
+    def of_scene(self, index: int) -> int:
+        """Give the seed of the object of sample ``index``."""
+        return _derived(self.seed, f"scene {index}")
+
+    def of_noise(self, index: int) -> int:
+        """Give the seed of the noise of sample ``index``."""
+        return _derived(self.seed, f"noise {index}")
 
 
 @dataclass(frozen=True)
@@ -71,9 +84,14 @@ class Written:
     size: int
 
 
-def sample_names(spec: Spec) -> tuple[str, ...]:
-    """Name the samples of a file: ``sample_00`` …, one per scene."""
-    return tuple(f"sample_{i:02d}" for i in range(len(spec.scenes)))
+def sample_name(index: int) -> str:
+    """Name one sample of a file, counted from 0."""
+    return f"sample_{index:02d}"
+
+
+def sample_names(spec: Spec, tier: str) -> tuple[str, ...]:
+    """Name the samples of a tier's file: ``sample_00`` …, those at home, then those away."""
+    return tuple(sample_name(i) for i in range(len(spec.samples(tier))))
 
 
 def ranges(spec: Spec, tier: str) -> dict[str, tuple[float, float]]:
@@ -82,27 +100,57 @@ def ranges(spec: Spec, tier: str) -> dict[str, tuple[float, float]]:
 
 
 def version_of(spec: Spec, tier: str) -> str:
-    """Name what a tier's data follow from: format, spec and, for secret tiers, the key.
+    """Name what a tier's data follow from: format, task and, for secret tiers, the key.
 
     A change of phantoms, noise or format that changes the data needs a new VERSION.
     """
-    chain = [(step.primitive, step.model, dict(step.args)) for step in spec.chain]
-    unknowns = [(m.name, m.acts_on, m.nominal, m.perturbed) for m in spec.mismatches]
-    phantoms = [scene.phantom for scene in spec.scenes]
-    text = json.dumps([tier, spec.key, spec.shape, spec.pixel, chain, unknowns, phantoms])
-    return f"{VERSION}-{hmac.new(_key(tier), text.encode(), 'sha256').hexdigest()[:12]}"
+    return f"{VERSION}-{_derived(_seed(spec, tier), 'name') >> 208:012x}"
 
 
 def draw(spec: Spec, tier: str) -> Draw:
-    """Draw the tier's seed and true mismatch."""
-    digest = hmac.new(_key(tier), f"{spec.key}/{tier}/{VERSION}".encode(), "sha256").digest()
-    seed = int.from_bytes(digest[:6], "big")
-    rng = np.random.default_rng(int.from_bytes(digest[6:22], "big"))
+    """Draw the tier's seed and true mismatch.
+
+    The seed is HMAC-SHA256 of the whole task under the key, so that a task with another
+    perturbation, argument or scene shares neither scenes nor part of the range with this one.
+    """
+    seed = _seed(spec, tier)
+    rng = np.random.default_rng(_derived(seed, "mismatch"))
     while True:
         found = {name: _between(rng, *ends) for name, ends in ranges(spec, tier).items()}
         parts = [(found[m.name] - m.nominal) / (m.perturbed - m.nominal) for m in spec.mismatches]
         if np.sqrt(np.mean(np.square(parts))) >= LEAST_MISMATCH:
             return Draw(seed, found)
+
+
+def _seed(spec: Spec, tier: str) -> int:
+    return _hmac(_key(tier), _task(spec, tier))
+
+
+def _derived(seed: int, label: str) -> int:
+    """Derive one of many independent seeds, each of 256 bits, as HKDF expands a key (RFC 5869)."""
+    return _hmac(seed.to_bytes(32, "big"), label)
+
+
+def _hmac(key: bytes, text: str) -> int:
+    return int.from_bytes(hmac.new(key, text.encode(), "sha256").digest(), "big")
+
+
+def _task(spec: Spec, tier: str) -> str:
+    """Write down, in one way only, all of the catalogue that a tier's task consists of.
+
+    Names and descriptions for readers are left out; correcting them keeps the data.
+    """
+    task = {
+        "version": VERSION,
+        "tier": tier,
+        "modality": spec.key,
+        "object": [spec.shape, spec.pixel, spec.unit],
+        "chain": [(step.name, step.primitive, step.model, dict(step.args)) for step in spec.chain],
+        "mismatch": [(m.name, m.acts_on, m.unit, m.nominal, m.perturbed) for m in spec.mismatches],
+        "ranges": ranges(spec, tier),
+        "scenes": [(scene.phantom, scene.is_away) for scene in spec.samples(tier)],
+    }
+    return json.dumps(task, sort_keys=True)
 
 
 def _key(tier: str) -> bytes:
@@ -129,11 +177,12 @@ def build(spec: Spec, tier: str, report: physics.Report = physics.silent) -> Wri
     drawn = draw(spec, tier)
     H = physics.forward(spec, **drawn.mismatch)
     xs, ys = [], []
-    for i in range(len(spec.scenes)):
-        report(f"measuring scene {i + 1} of {len(spec.scenes)}", i / len(spec.scenes))
-        x = physics.scene(spec, i, seed=drawn.seed)
+    count = len(spec.samples(tier))
+    for i in range(count):
+        report(f"measuring scene {i + 1} of {count}", i / count)
+        x = physics.scene(spec, i, drawn.of_scene(i), tier)
         xs.append(physics.single(x))
-        rng = np.random.default_rng([drawn.seed, i, 1])
+        rng = np.random.default_rng(drawn.of_noise(i))
         ys.append(physics.single(physics.measure(H, x, rng)))
     truth = Truth(np.stack(xs), drawn.mismatch)
     _write_truth(spec, tier, truth)
@@ -170,14 +219,14 @@ def load_measurements(spec: Spec, tier: str) -> list[Array]:
     """Read the measurements of a tier, one per scene, as float64 or complex128."""
     if tier in DOWNLOADABLE:
         with default_storage.open(challenge_name(spec, tier)) as stored, h5py.File(stored) as h5:
-            return _measurements(spec, h5)
+            return _measurements(spec, tier, h5)
     with h5py.File(hidden_challenge_path(spec), "r") as h5:
-        return _measurements(spec, h5)
+        return _measurements(spec, tier, h5)
 
 
 def load_public_truth(spec: Spec, scene: int) -> Array:
     """Read one object of the public tier from the file that anybody can download."""
-    name = sample_names(spec)[scene]
+    name = sample_names(spec, "public")[scene]
     with (
         default_storage.open(challenge_name(spec, "public")) as stored,
         h5py.File(stored) as h5,
@@ -185,8 +234,8 @@ def load_public_truth(spec: Spec, scene: int) -> Array:
         return physics.double(h5[name]["x_true"][:])
 
 
-def _measurements(spec: Spec, h5: h5py.File) -> list[Array]:
-    return [physics.double(h5[name]["y"][:]) for name in sample_names(spec)]
+def _measurements(spec: Spec, tier: str, h5: h5py.File) -> list[Array]:
+    return [physics.double(h5[name]["y"][:]) for name in sample_names(spec, tier)]
 
 
 def _secret_path(spec: Spec, tier: str, what: str) -> Path:
@@ -214,7 +263,7 @@ def _write_challenge(spec: Spec, tier: str, ys: list[Array], truth: Truth | None
             "H_ideal/small is the same chain on a small grid, with its matrix, to check your own "
             "implementation of the operator; the starter program does."
         )
-        for i, name in enumerate(sample_names(spec)):
+        for i, name in enumerate(sample_names(spec, tier)):
             _fill_sample(h5.create_group(name), spec, tier, i, ys[i], nominal, truth)
 
     if tier not in DOWNLOADABLE:
@@ -248,7 +297,7 @@ def _fill_sample(
     group.attrs["spec_ranges"] = json.dumps(
         {m.name: [*physics.tier_range(spec, m.name, tier), m.unit] for m in spec.mismatches}
     )
-    group.attrs["metadata"] = json.dumps(_metadata(spec, index if truth else None))
+    group.attrs["metadata"] = json.dumps(_metadata(spec, tier, index))
     if truth:
         x = truth.x[index]
         _dataset(group, "x_true", x, f"the object that was measured; {_range(x)}")
@@ -304,8 +353,11 @@ def _range(x: Array) -> str:
     return "complex, magnitude 0 to 1" if np.iscomplexobj(x) else "0 to 1"
 
 
-def _metadata(spec: Spec, scene: int | None) -> dict[str, Any]:
+def _metadata(spec: Spec, tier: str, index: int) -> dict[str, Any]:
+    """Say what every tier tells of a sample, and on the public tier what its object is."""
+    scene = spec.samples(tier)[index]
     facts: dict[str, Any] = {
+        "group": scene.group,
         "x_hat_shape": spec.shape,
         "x_hat_dtype": "float32" if physics.forward(spec).in_dtype is float else "complex64",
         "axes": spec.axes,
@@ -314,7 +366,7 @@ def _metadata(spec: Spec, scene: int | None) -> dict[str, Any]:
         "pixel_unit": spec.unit,
         "data_range": [0.0, 1.0],
     }
-    return facts | ({"scene": spec.scenes[scene].name} if scene is not None else {})
+    return facts | ({"scene": scene.name} if tier == "public" else {})
 
 
 def _dataset(group: h5py.Group, name: str, values: Array, description: str) -> None:

@@ -30,7 +30,7 @@ SECRET_KEY = environment.key("PWM_SECRET_KEY", VAR_DIR / "secret_key", required=
 # production, only the machines that make those data and score them are given it.
 DATA_KEY = ""
 if env("PWM_DATA_KEY", default="") or not PRODUCTION:
-    DATA_KEY = environment.key("PWM_DATA_KEY", VAR_DIR / "data_key", required=False)
+    DATA_KEY = environment.data_key("PWM_DATA_KEY", VAR_DIR / "data_key")
 
 # ---------------------------------------------------------------- where it answers
 ALLOWED_HOSTS = env.list("PWM_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])

@@ -19,7 +19,7 @@ from modalities import datasets, physics
 from modalities.physics import Array, Spec
 from modalities.physics.versions import program_sha256
 
-from .score import TierResult
+from .score import Intervals, TierResult, coverage
 
 # Those that the figures depend on.
 PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "h5py")
@@ -29,7 +29,9 @@ PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "h5py")
 class Result:
     """What an attempt gave: its score, its reconstructions, and the spec of each sample.
 
-    program_sha256 is empty where nobody's program ran here. cpu_seconds is the method's own.
+    spec_intervals: the 95 % interval of each parameter, per sample; None for a parameter that was
+    abstained from, and for a sample without any. program_sha256 is empty where nobody's program ran
+    here. cpu_seconds is the method's own.
     """
 
     tier: TierResult
@@ -39,6 +41,7 @@ class Result:
     program_sha256: str = ""
     cpu_seconds: float | None = None
     peak_memory_mb: float | None = None
+    spec_intervals: Sequence[Intervals | None] = ()
 
 
 @lru_cache(maxsize=1)
@@ -79,12 +82,11 @@ def outputs_sha256(x_hats: Sequence[Array]) -> str:
     return total.hexdigest()
 
 
-def packed(spec: Spec, x_hats: Sequence[Array]) -> bytes:
+def packed(x_hats: Sequence[Array]) -> bytes:
     """Pack reconstructions as .npz (float32 or complex64), by sample."""
     file = io.BytesIO()
-    names = datasets.sample_names(spec)
     arrays: dict[str, Any] = {
-        name: physics.single(x_hat) for name, x_hat in zip(names, x_hats, strict=True)
+        datasets.sample_name(i): physics.single(x_hat) for i, x_hat in enumerate(x_hats)
     }
     np.savez_compressed(file, **arrays)
     return file.getvalue()
@@ -93,9 +95,10 @@ def packed(spec: Spec, x_hats: Sequence[Array]) -> bytes:
 def fields_of(attempt: Attempt, result: Result) -> dict[str, Any]:
     """Give all that an attempt keeps of its result, to be written in one UPDATE."""
     return {
-        "result": result.tier.as_json(),
+        "result": result.tier.as_json() | {"calibration": _calibration(attempt, result)},
         "score": result.tier.score,
         "corrected_spec": result.corrected_spec,
+        "spec_intervals": list(result.spec_intervals),
         "metrics_version": result.tier.metrics_version,
         "data_version": data_version(attempt.modality.spec, attempt.tier),
         "inputs_sha256": result.inputs_sha256,
@@ -106,6 +109,13 @@ def fields_of(attempt: Attempt, result: Result) -> dict[str, Any]:
         "cpu_seconds": result.cpu_seconds,
         "peak_memory_mb": result.peak_memory_mb,
     }
+
+
+def _calibration(attempt: Attempt, result: Result) -> dict[str, Any]:
+    if attempt.tier == ScoreTier.STANDARD or not any(result.spec_intervals):
+        return {}
+    truth = datasets.load_truth(attempt.modality.spec, attempt.tier).mismatch
+    return coverage(result.spec_intervals, truth)
 
 
 def _hash_json(parts: list[Any]) -> str:

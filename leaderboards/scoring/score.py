@@ -12,6 +12,8 @@ from leaderboards.uncertainty import interval
 from modalities import datasets, physics
 from modalities.physics import Array, Spec
 
+Intervals = Mapping[str, tuple[float, float] | None]
+
 
 @dataclass(frozen=True)
 class SceneScore:
@@ -122,3 +124,22 @@ def summary(scenes: Sequence[SceneScore]) -> TierResult:
         scenes=tuple(scenes),
         metrics_version=physics.METRICS_VERSION,
     )
+
+
+def coverage(
+    intervals: Sequence[Intervals | None], truth: Mapping[str, float]
+) -> dict[str, dict[str, float | None]]:
+    """Hold the intervals of each sample against the truth, parameter by parameter.
+
+    covered: the share of the intervals that hold the truth, None where there is none.
+    abstained: the share of the samples without an interval for the parameter.
+    """
+    given = [i for i in intervals if i is not None]
+    covered: dict[str, float | None] = {}
+    abstained: dict[str, float | None] = {}
+    for name, true in truth.items():
+        ends = [e for e in (i[name] for i in given) if e is not None]
+        held = [low <= true <= high for low, high in ends]
+        covered[name] = float(np.mean(held)) if held else None
+        abstained[name] = 1 - len(ends) / len(intervals)
+    return {"covered": covered, "abstained": abstained}

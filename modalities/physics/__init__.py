@@ -14,8 +14,9 @@ True
 """
 
 from . import scenarios
+from .bounds import cramer_rao
 from .build import Forward, arguments, forward
-from .calibrate import CALIBRATE, calibrate
+from .calibrate import CALIBRATE, Calibrated, calibrate
 from .catalogue import keys, load, parse
 from .matrix import cut_down, matrix
 from .methods import METHODS, Method, reconstruct
@@ -39,6 +40,7 @@ __all__ = [
     "TIERS",
     "Adjoint",
     "Array",
+    "Calibrated",
     "Cancelled",
     "CatalogueError",
     "Chain",
@@ -57,6 +59,7 @@ __all__ = [
     "bounded",
     "calibrate",
     "consistency",
+    "cramer_rao",
     "cut_down",
     "double",
     "forward",

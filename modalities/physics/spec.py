@@ -18,6 +18,8 @@ from .tables import CatalogueError, Table
 # The tiers' ranges are multiples of the perturbed value: (lowest, highest) of Δθ / Δθ_perturbed.
 TIER_SPAN = {"public": (-1.0, 2.0), "dev": (-1.2, 1.8), "hidden": (-0.7, 2.3)}
 TIERS = tuple(TIER_SPAN)
+# Scenes of the kinds that methods were made for, and scenes of other kinds.
+HOME, AWAY = GROUPS = ("home", "away")
 
 # The names of modalities and mismatches: they become addresses and arguments.
 KEY = r"[a-z][a-z0-9_]*"
@@ -73,6 +75,10 @@ class Scene:
     def is_away(self) -> bool:
         return bool(self.tiers)
 
+    @property
+    def group(self) -> str:
+        return AWAY if self.is_away else HOME
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -97,6 +103,13 @@ class Spec:
         if tier not in TIER_SPAN:
             raise CatalogueError(f"There is no tier '{tier}'; the tiers are {', '.join(TIERS)}.")
         return self.scenes + tuple(scene for scene in self.away if tier in scene.tiers)
+
+    def group(self, name: str, tier: str = "public") -> range:
+        """List the samples of a tier that are at home or away, by their indices."""
+        if name not in GROUPS:
+            raise CatalogueError(f"There is no group '{name}'; the groups are {', '.join(GROUPS)}.")
+        at_home = len(self.scenes)
+        return range(at_home) if name == HOME else range(at_home, len(self.samples(tier)))
 
     @property
     def channels(self) -> tuple[int, ...]:

@@ -71,6 +71,13 @@ def spec(value: object, dtype: object = None) -> Edit:
     return edit
 
 
+def intervals(value: object) -> Edit:
+    def edit(h5: h5py.File) -> None:
+        h5["sample_01"].attrs["spec_intervals"] = value
+
+    return edit
+
+
 def with_value(value: float) -> Edit:
     def edit(h5: h5py.File) -> None:
         h5["sample_01/x_hat"][3, 4] = value
@@ -285,6 +292,20 @@ REFUSED: dict[str, tuple[Edit, tuple[str, ...]]] = {
         lambda h5: h5["sample_01"].attrs.__delitem__("corrected_spec"),
         ("sample_01/corrected_spec", "missing"),
     ),
+    "intervals that are not JSON": (intervals("tilt"), ("sample_01/spec_intervals", "JSON")),
+    "intervals without one parameter": (intervals('{"tilt": [0, 1]}'), ("exactly tilt, gain",)),
+    "an interval that is a number": (
+        intervals('{"tilt": 0.1, "gain": null}'),
+        ("sample_01/spec_intervals", "tilt: expected [lowest, highest] or null"),
+    ),
+    "an interval of three": (intervals('{"tilt": [0, 1, 2], "gain": null}'), ("or null",)),
+    "an interval the wrong way round": (
+        intervals('{"tilt": [1, 0], "gain": null}'),
+        ("lower end first, got [1, 0]",),
+    ),
+    "an interval of texts": (intervals('{"tilt": ["0", "1"], "gain": null}'), ("got str",)),
+    "an interval without end": (intervals('{"tilt": [0, 1e999], "gain": null}'), ("tilt",)),
+    "intervals that are not text": (intervals(3.5), ("sample_01/spec_intervals", "text")),
     "a spec that is not JSON": (spec("tilt: 0.25"), ("sample_01/corrected_spec", "JSON")),
     "an empty spec": (spec("{}"), ("exactly tilt, gain", "got none")),
     "a spec that is a list": (spec("[0.25, 1.0]"), ("expected a JSON object, got list",)),

@@ -50,6 +50,11 @@ def test_a_proper_file_is_read_exactly(name, path):
     assert reading.corrected_spec == [{"tilt": 0.25, "gain": 1.0}] * 2
 
 
+def test_intervals_of_the_spec_are_read_and_may_be_left_out_or_abstain(path):
+    write(path, hostile.intervals('{"gain": null, "tilt": [-3, 0.5]}'))
+    assert reading_of(path).spec_intervals == [None, {"tilt": (-3.0, 0.5), "gain": None}]
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_bad_file_is_refused_with_its_reason(name, path):
     hostile.other_file(path)

@@ -83,8 +83,8 @@ def test_score_of_a_file_is_the_one_computed_directly(modality, tmp_path):
     H = physics.forward(spec, **drawn.mismatch)
     assert drawn.mismatch == true
     for i, (sample, scene) in enumerate(zip(samples, done.result["scenes"], strict=True)):
-        x = physics.scene(spec, i, seed=drawn.seed)
-        y = physics.measure(H, x, np.random.default_rng([drawn.seed, i, 1]))
+        x = physics.scene(spec, i, drawn.of_scene(i))
+        y = physics.measure(H, x, np.random.default_rng(drawn.of_noise(i)))
         x_hat = physics.reconstruct("cgls", H, y)
         assert sample["y"].dtype == physics.single(y).dtype
         np.testing.assert_allclose(sample["x"], x, atol=1e-7)
@@ -121,7 +121,9 @@ def test_kept_outputs_and_bundle_hold_what_was_sent(modality, tmp_path):
     samples, true = participant(modality)
     done = scored(modality, submission(tmp_path / "s.h5", samples, true))
     with done.arrays.open("rb") as file, np.load(io.BytesIO(file.read())) as kept:
-        for name, sample in zip(datasets.sample_names(modality.spec), samples, strict=True):
+        for name, sample in zip(
+            datasets.sample_names(modality.spec, "public"), samples, strict=True
+        ):
             assert kept[name].dtype == sample["x_hat"].dtype
             np.testing.assert_array_equal(kept[name], sample["x_hat"])
     assert done.outputs_sha256 == outputs_sha256([s["x_hat"] for s in samples])
