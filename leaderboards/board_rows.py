@@ -90,7 +90,7 @@ class Row:
     variant: str
     is_reference: bool
     is_complete: bool
-    is_above_oracle: bool
+    is_above_true_spec: bool
 
     @property
     def cell(self) -> Cell:
@@ -221,7 +221,7 @@ def _row(
         variant=entry.variant,
         is_reference=is_ref,
         is_complete=all(cell.score is not None for cell in cells),
-        is_above_oracle=entry.is_above_oracle,
+        is_above_true_spec=entry.is_above_true_spec,
     )
 
 

@@ -82,7 +82,7 @@ def _manifest(
 def _tier(entry: Entry, tier: str, attempt: Attempt) -> dict[str, Any]:
     """Describe what counts on a tier, as the tier tells it, with the attempt's own evidence.
 
-    A secret tier keeps its specs to itself: an oracle's is the truth.
+    A secret tier keeps its specs to itself: one of the variants is the truth.
     """
     is_open, is_standard = tells.is_open(tier), tier == ScoreTier.STANDARD
     told = tells.to_everybody(tier, attempt.result)

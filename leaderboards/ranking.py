@@ -32,10 +32,13 @@ from .models import (
 )
 from .uncertainty import SAME, interval, rank_bounds
 
-# An oracle may be beaten by this much, 0.05 dB of PSNR. A blind estimate is sometimes that lucky,
-# and beats the truth by what the operator itself lacks of the instrument.
+# The true-spec row may be beaten by this much, 0.05 dB of PSNR, before an entry is marked. The row
+# is no ceiling: PSNR is no proper score of a spec, and a method may gain by a wrong one.
 LUCK = 0.0005
-FIGURES = ("score", "score_low", "score_high", "rank", "rank_low", "rank_high", "is_above_oracle")
+FIGURES = (
+    *("score", "score_low", "score_high", "rank", "rank_low", "rank_high"),
+    "is_above_true_spec",
+)
 
 
 def rank_what_waits() -> int:
@@ -69,7 +72,7 @@ class Line:
 
     pk: Any
     competes: bool
-    is_oracle: bool
+    is_true_spec: bool
     scenes: dict[str, list[float]] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
     before: tuple[Any, ...] = ()
@@ -79,7 +82,7 @@ class Line:
     rank: int | None = None
     rank_low: int | None = None
     rank_high: int | None = None
-    is_above_oracle: bool = False
+    is_above_true_spec: bool = False
 
     def figures(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in FIGURES)
@@ -100,7 +103,7 @@ def _read(modality: Modality, board: str) -> list[Line]:
         lines[pk] = Line(
             pk=pk,
             competes=is_listed and not reference,
-            is_oracle=variant == Variant.ORACLE,
+            is_true_spec=variant == Variant.TRUE_SPEC,
             before=tuple(before),
         )
     scores = TierScore.objects.filter(entry__in=entries.order_by().values("pk"))
@@ -117,10 +120,10 @@ def rank(lines: list[Line], tiers: tuple[ScoreTier, ...]) -> None:
     for line, place in _ranks([line for line in complete if line.competes]):
         line.rank = place
     _bounds([line for line in complete if line.competes], tiers)
-    oracles = [_public(line) for line in lines if line.is_oracle]
-    limit = max(oracles, default=float("inf")) + LUCK
+    true_spec = [_public(line) for line in lines if line.is_true_spec]
+    limit = max(true_spec, default=float("inf")) + LUCK
     for line in lines:
-        line.is_above_oracle = line.competes and _public(line) > limit
+        line.is_above_true_spec = line.competes and _public(line) > limit
 
 
 def _score(line: Line, tiers: tuple[ScoreTier, ...]) -> None:
@@ -181,10 +184,10 @@ _UPDATE = {
         UPDATE leaderboards_entry AS e SET
             score = j.score, score_low = j.score_low, score_high = j.score_high,
             rank = j.rank, rank_low = j.rank_low, rank_high = j.rank_high,
-            is_above_oracle = j.is_above_oracle
+            is_above_true_spec = j.is_above_true_spec
         FROM json_to_recordset(%s) AS j(
             id uuid, score float8, score_low float8, score_high float8,
-            rank int, rank_low int, rank_high int, is_above_oracle bool
+            rank int, rank_low int, rank_high int, is_above_true_spec bool
         ) WHERE e.id = j.id
     """,
     "sqlite": """
@@ -195,7 +198,7 @@ _UPDATE = {
             rank = j.value ->> 'rank',
             rank_low = j.value ->> 'rank_low',
             rank_high = j.value ->> 'rank_high',
-            is_above_oracle = j.value ->> 'is_above_oracle'
+            is_above_true_spec = j.value ->> 'is_above_true_spec'
         FROM json_each(%s) AS j WHERE leaderboards_entry.id = j.value ->> 'id'
     """,
 }

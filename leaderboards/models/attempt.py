@@ -142,7 +142,7 @@ class Attempt(Job):
     inputs: names data and code of a baseline before it runs; the same inputs give the same result.
     file, sha256: what a person sent. problems: all that is wrong with a refused file.
     result: means, interval, ceiling and scenes, as ``scoring.score.TierResult`` has them, exact.
-    corrected_spec: the parameters used, one object per scene; an oracle's are kept nowhere.
+    corrected_spec: the parameters used, one object per scene; a secret truth is kept nowhere.
     arrays: the reconstructions (.npz, float32), to draw and to score again.
     environment: Python, machine and the packages that matter, by version.
     """

@@ -61,8 +61,8 @@ class Entry(Decided):
     rank = models.PositiveIntegerField(null=True, blank=True)
     rank_low = models.PositiveIntegerField(null=True, blank=True)
     rank_high = models.PositiveIntegerField(null=True, blank=True)
-    is_above_oracle = models.BooleanField(
-        default=False, help_text="Its public score exceeds what the true operator allows."
+    is_above_true_spec = models.BooleanField(
+        default=False, help_text="Its public score exceeds that of the true-spec row."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -72,7 +72,7 @@ class Entry(Decided):
         history_change_reason_field=models.TextField(null=True),
         excluded_fields=[
             *("score", "score_low", "score_high", "rank", "rank_low", "rank_high"),
-            "is_above_oracle",
+            "is_above_true_spec",
         ],
     )
 

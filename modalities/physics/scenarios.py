@@ -48,7 +48,7 @@ WORDS = {
         short="ideal",
         measured_with="the nominal operator",
         solved_with="the nominal operator",
-        shows="the ideal, the ceiling of a method",
+        shows="what the method does where nothing is unknown",
     ),
     "II": Words(
         title="mismatched",
@@ -58,11 +58,11 @@ WORDS = {
         shows="what the mismatch costs",
     ),
     "III": Words(
-        title="oracle",
-        short="oracle",
+        title="true spec",
+        short="true spec",
         measured_with="the same perturbed operator",
         solved_with="the perturbed operator itself",
-        shows="an oracle, as if calibration were perfect",
+        shows="what perfect calibration gives; no ceiling, a wrong spec can score higher",
     ),
     "IV": Words(
         title="calibrated blind",
