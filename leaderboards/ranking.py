@@ -30,7 +30,7 @@ from .models import (
     is_reference,
     tiers_of,
 )
-from .uncertainty import SAME, interval, rank_bounds
+from .uncertainty import SAME, by_group, interval, rank_bounds, weights_of
 
 # The true-spec row may be beaten by this much, 0.05 dB of PSNR, before an entry is marked. The row
 # is no ceiling: PSNR is no proper score of a spec, and a method may gain by a wrong one.
@@ -68,12 +68,15 @@ def refresh(modality: Modality, board: str) -> bool:
 
 @dataclass
 class Line:
-    """One entry while its board is ranked; scenes: exact scores by tier, told: rounded ones."""
+    """One entry while its board is ranked.
+
+    scenes: exact scores of each tier's scenes, by group. told: rounded scores of the tiers.
+    """
 
     pk: Any
     competes: bool
     is_true_spec: bool
-    scenes: dict[str, list[float]] = field(default_factory=dict)
+    scenes: dict[str, list[list[float]]] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
     before: tuple[Any, ...] = ()
     score: float | None = None
@@ -90,7 +93,10 @@ class Line:
     def add(self, tier: str, told: float, result: dict[str, Any] | None) -> None:
         """Note what counts on a tier: the score that everybody knows, and the exact result."""
         self.told[tier] = told
-        self.scenes[tier] = [scene["score"] for scene in result["scenes"]] if result else []
+        scenes = result["scenes"] if result else []
+        self.scenes[tier] = by_group(
+            [scene["score"] for scene in scenes], [scene["group"] for scene in scenes]
+        )
 
 
 def _read(modality: Modality, board: str) -> list[Line]:
@@ -129,9 +135,9 @@ def rank(lines: list[Line], tiers: tuple[ScoreTier, ...]) -> None:
 def _score(line: Line, tiers: tuple[ScoreTier, ...]) -> None:
     told = [line.told[tier] for tier in tiers]
     line.score = told[0] if len(tiers) == 1 else tells.overall(told)
-    strata = [line.scenes[tier] for tier in tiers]
+    strata = [part for tier in tiers for part in line.scenes[tier]]
     if all(len(scenes) > 1 for scenes in strata):
-        found = interval(strata)
+        found = interval(strata, weights_of([line.scenes[tier] for tier in tiers]))
         digits = 12 if len(tiers) == 1 else tells.DIGITS["score"]
         line.score_low, line.score_high = round(found.low, digits), round(found.high, digits)
 
@@ -149,12 +155,15 @@ def _ranks(lines: list[Line]) -> Iterable[tuple[Line, int]]:
 
 def _bounds(lines: list[Line], tiers: tuple[ScoreTier, ...]) -> None:
     """Fill in the best and worst rank of those that were measured on the same scenes."""
-    shapes = {line.pk: tuple(len(line.scenes[tier]) for tier in tiers) for line in lines}
+    strata = {line.pk: [part for tier in tiers for part in line.scenes[tier]] for line in lines}
+    shapes = {pk: tuple(map(len, parts)) for pk, parts in strata.items()}
     usual = Counter(shape for shape in shapes.values() if min(shape) > 1).most_common(1)
     alike = [line for line in lines if usual and shapes[line.pk] == usual[0][0]]
     if not alike:
         return
-    low, high = rank_bounds([np.array([line.scenes[tier] for line in alike]) for tier in tiers])
+    parts = zip(*(strata[line.pk] for line in alike), strict=True)
+    weights = weights_of([alike[0].scenes[tier] for tier in tiers])
+    low, high = rank_bounds([np.array(part) for part in parts], weights)
     sharing = Counter(line.rank for line in alike)
     for line, best, worst in zip(alike, low, high, strict=True):
         assert line.rank is not None

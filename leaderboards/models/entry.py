@@ -141,8 +141,9 @@ class TierScore(models.Model):
     """What a tier tells everybody of one entry: the figures of the attempt that counts there.
 
     Written by ``leaderboards.counting`` for measured entries and from a source's file for reported
-    ones, which have no attempt. psnr in dB; sources print no consistency. spec_error: per
-    parameter, |estimate − truth| as a part of its range, where the tier tells it.
+    ones, which have no attempt. score: the mean over all scenes; score_home and score_away: over
+    those of one group, where there are any. psnr in dB; sources print no consistency. spec_error:
+    per parameter, |estimate − truth| as a part of its range, where the tier tells it.
     chosen: the attempt that the owner wants to count; without one the rule of the tier decides.
     """
 
@@ -155,6 +156,8 @@ class TierScore(models.Model):
         "leaderboards.Attempt", models.PROTECT, null=True, blank=True, related_name="+"
     )
     score = models.FloatField()
+    score_home = models.FloatField(null=True, blank=True)
+    score_away = models.FloatField(null=True, blank=True)
     score_low = models.FloatField(null=True, blank=True)
     score_high = models.FloatField(null=True, blank=True)
     psnr = models.FloatField()

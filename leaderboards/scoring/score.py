@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from leaderboards.uncertainty import interval
+from leaderboards.uncertainty import by_group, interval, weights_of
 from modalities import datasets, physics
-from modalities.physics import Array, Spec
+from modalities.physics import AWAY, HOME, Array, Spec
 
 
 @dataclass(frozen=True)
 class SceneScore:
     """One scene: its metrics, its score, and the consistency that the truth itself would reach.
 
-    spec_error: |Δθ̂ − Δθ| of each unknown, as a part of its range.
+    spec_error: |Δθ̂ − Δθ| of each unknown, as a part of its range. group: home or away.
     """
 
     psnr: float
@@ -26,13 +26,19 @@ class SceneScore:
     ceiling: float
     score: float
     spec_error: dict[str, float]
+    group: str = HOME
 
 
 @dataclass(frozen=True)
 class TierResult:
-    """A tier: the means over its scenes, the interval of the score, and the scenes."""
+    """A tier: the means over its scenes, the interval of the score, and the scenes.
+
+    score_home, score_away: the score over the scenes of one group; None where there are none.
+    """
 
     score: float
+    score_home: float | None
+    score_away: float | None
     score_low: float | None
     score_high: float | None
     psnr: float
@@ -63,14 +69,15 @@ def score_tier(
     truth = datasets.load_truth(spec, tier)
     ys = datasets.load_measurements(spec, tier)
     true_H = physics.forward(spec, **truth.mismatch)
-    scenes = []
+    samples, scenes = spec.samples(tier), []
     for i, (x_hat, corrected) in enumerate(zip(x_hats, specs, strict=True)):
         report(f"scoring scene {i + 1} of {len(ys)}", i / len(ys))
         x = truth.x[i].astype(float)
         ceiling = physics.consistency(ys[i], true_H, x)
-        scenes.append(
-            score_scene(spec, tier, x, ys[i], np.asarray(x_hat, float), corrected, truth, ceiling)
+        scored = score_scene(
+            spec, tier, x, ys[i], np.asarray(x_hat, float), corrected, truth, ceiling
         )
+        scenes.append(replace(scored, group=samples[i].group))
     return summary(scenes)
 
 
@@ -105,10 +112,17 @@ def summary(scenes: Sequence[SceneScore]) -> TierResult:
     def mean(part: str) -> float:
         return float(np.mean([getattr(scene, part) for scene in scenes]))
 
-    found = interval([[scene.score for scene in scenes]])
+    def mean_of(group: str) -> float | None:
+        scores = [scene.score for scene in scenes if scene.group == group]
+        return float(np.mean(scores)) if scores else None
+
+    strata = by_group([scene.score for scene in scenes], [scene.group for scene in scenes])
+    found = interval(strata, weights_of([strata]))
     sure = len(scenes) > 1
     return TierResult(
         score=found.mean,
+        score_home=mean_of(HOME),
+        score_away=mean_of(AWAY),
         score_low=found.low if sure else None,
         score_high=found.high if sure else None,
         psnr=mean("psnr"),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from leaderboards import boards, ranking
+from leaderboards import board_rows, boards, ranking
 from leaderboards.board_rows import Row
 from leaderboards.models import (
     Board,
@@ -138,6 +138,27 @@ def uncertain(name: str, score: float) -> dict[str, Any]:
     for scene, step in zip(result["scenes"], (-spread, spread), strict=True):
         scene["score"] = score + step
     return result
+
+
+def test_row_shows_home_and_away_beside_the_score(stem: Modality) -> None:
+    make_entry(stem, make_method(stem, name="A"), tiers=tiers(0.9, 0.6, 0.3))
+    (row,) = boards.challenge(stem)
+    assert (row.score_text, row.home_text, row.away_text) == ("0.600", "0.601", "0.599")
+    (row,) = boards.tier(stem, "dev")
+    assert (row.score_home, row.score_away) == (0.601, 0.599)
+    assert board_rows.has_groups([row])
+
+
+def test_row_without_every_tier_has_no_overall_score_at_home(stem: Modality) -> None:
+    make_entry(stem, tiers={"public": (0.9, 30.0, 0.9)})
+    (row,) = boards.challenge(stem)
+    assert (row.score_home, row.home_text) == (None, "–")
+    assert row.cells[0].score_home == pytest.approx(0.901)
+
+
+def test_reported_rows_have_no_scores_at_home_and_away(stem: Modality) -> None:
+    enter(stem, "A", 0.9, **REPORTED)
+    assert not board_rows.has_groups(boards.challenge(stem, Origin.REPORTED))
 
 
 def test_reported_psnr_keeps_the_digits_of_its_source(stem: Modality) -> None:
