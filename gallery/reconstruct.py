@@ -35,7 +35,8 @@ def _calibrate(spec: physics.Spec, seed: int, report: Report) -> dict[str, float
     """Find the mismatch blind and jointly over the scenes; empty where the modality cannot."""
     if spec.key not in physics.CALIBRATE:
         return {}
-    return physics.scenarios.calibrated(spec, seed, _named("Calibrating from the data", report))
+    report = _named("Calibrating from the data", report)
+    return physics.scenarios.calibrated(spec, seed, report).values
 
 
 def _results(

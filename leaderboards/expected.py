@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modalities import datasets
+from modalities import datasets, physics
 from modalities.physics import Scene, Spec
 
 from .intake.expectation import Expectation
@@ -16,4 +16,9 @@ def scenes(spec: Spec, tier: str) -> tuple[Scene, ...]:
 
 def expectation(spec: Spec, tier: str) -> Expectation:
     """Say what a submission to ``tier`` has to hold."""
-    return Expectation(datasets.sample_names(spec, tier), spec.shape, datasets.ranges(spec, tier))
+    return Expectation(
+        samples=datasets.sample_names(spec, tier),
+        shape=spec.shape,
+        ranges=datasets.ranges(spec, tier),
+        is_complex=physics.forward(spec).in_dtype is complex,
+    )

@@ -137,9 +137,9 @@ def build(spec: Spec, tier: str, report: physics.Report = physics.silent) -> Wri
     for i in range(count):
         report(f"measuring scene {i + 1} of {count}", i / count)
         x = physics.scene(spec, i, drawn.seed, tier)
-        xs.append(x.astype("f4"))
+        xs.append(physics.single(x))
         rng = np.random.default_rng([drawn.seed, i, 1])
-        ys.append(physics.measure(H, x, rng).astype("f4"))
+        ys.append(physics.single(physics.measure(H, x, rng)))
     truth = Truth(np.stack(xs), drawn.mismatch)
     _write_truth(spec, tier, truth)
     return _write_challenge(spec, tier, ys, truth if tier == "public" else None)
@@ -172,7 +172,7 @@ def load_truth(spec: Spec, tier: str) -> Truth:
 
 
 def load_measurements(spec: Spec, tier: str) -> list[Array]:
-    """Read the measurements of a tier, one per scene, as float64."""
+    """Read the measurements of a tier, one per scene, as float64 or complex128."""
     if tier in DOWNLOADABLE:
         with default_storage.open(challenge_name(spec, tier)) as stored, h5py.File(stored) as h5:
             return _measurements(spec, tier, h5)
@@ -187,11 +187,11 @@ def load_public_truth(spec: Spec, scene: int) -> Array:
         default_storage.open(challenge_name(spec, "public")) as stored,
         h5py.File(stored) as h5,
     ):
-        return h5[name]["x_true"][:].astype(float)
+        return physics.double(h5[name]["x_true"][:])
 
 
 def _measurements(spec: Spec, tier: str, h5: h5py.File) -> list[Array]:
-    return [h5[name]["y"][:].astype(float) for name in sample_names(spec, tier)]
+    return [physics.double(h5[name]["y"][:]) for name in sample_names(spec, tier)]
 
 
 def _secret_path(spec: Spec, tier: str, what: str) -> Path:
@@ -200,7 +200,7 @@ def _secret_path(spec: Spec, tier: str, what: str) -> Path:
 
 def _write_truth(spec: Spec, tier: str, truth: Truth) -> None:
     def fill(h5: h5py.File) -> None:
-        _dataset(h5, "x_true", truth.x, f"object {', '.join(spec.axes)}; 0 to 1")
+        _dataset(h5, "x_true", truth.x, f"object {', '.join(spec.axes)}; {_range(truth.x)}")
         h5.attrs["true_spec"] = json.dumps(truth.mismatch)
 
     _replace(_secret_path(spec, tier, "truth"), fill)
@@ -253,7 +253,8 @@ def _fill_sample(
     )
     group.attrs["metadata"] = json.dumps(_metadata(spec, tier, index))
     if truth:
-        _dataset(group, "x_true", truth.x[index], "the object that was measured; 0 to 1")
+        x = truth.x[index]
+        _dataset(group, "x_true", x, f"the object that was measured; {_range(x)}")
         group.attrs["true_spec"] = json.dumps(truth.mismatch)
 
 
@@ -267,13 +268,19 @@ def _fill_operator(group: h5py.Group, spec: Spec, nominal: Forward) -> None:
             _dataset(group, name, array, description)
 
 
+def _range(x: Array) -> str:
+    return "complex, magnitude 0 to 1" if np.iscomplexobj(x) else "0 to 1"
+
+
 def _metadata(spec: Spec, tier: str, index: int) -> dict[str, Any]:
     """Say what every tier tells of a sample, and on the public tier what its object is."""
     scene = spec.samples(tier)[index]
     facts: dict[str, Any] = {
         "group": scene.group,
         "x_hat_shape": spec.shape,
+        "x_hat_dtype": "float32" if physics.forward(spec).in_dtype is float else "complex64",
         "axes": spec.axes,
+        "channels": [spec.axes[i] for i in spec.channels],
         "pixel": spec.pixel,
         "pixel_unit": spec.unit,
         "data_range": [0.0, 1.0],

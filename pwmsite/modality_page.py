@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gallery import gallery_page
-from leaderboards import boards_page, programs
+from leaderboards import boards_page, calibration_page, curves_page, programs
 from modalities import diagrams, figures, physics, tier_downloads
 from modalities.models import Modality
 from modalities.physics import Spec
@@ -16,6 +16,7 @@ from . import examples, markup
 CONTENTS = (
     ("boards", "Leaderboards"),
     ("tiers", "Challenge tiers"),
+    ("calibration", "Calibration"),
     ("gallery", "Gallery"),
     ("model", "Forward model"),
     ("about", "About"),
@@ -45,6 +46,8 @@ def context(modality: Modality) -> dict[str, Any]:
             _tier(tier, boards, next(f for f in files if f.tier == tier["name"]))
             for tier in modality.tiers
         ],
+        "calibration": calibration_page.of(modality),
+        "curves": curves_page.of(modality),
         "ranges": {"drawing": diagrams.ranges(spec), "rows": _range_rows(spec)},
         "model": _model(modality, spec),
         "prose": {

@@ -143,7 +143,8 @@ class TierScore(models.Model):
     Written by ``leaderboards.counting`` for measured entries and from a source's file for reported
     ones, which have no attempt. score: the mean over all scenes; score_home and score_away: over
     those of one group, where there are any. psnr in dB; sources print no consistency. spec_error:
-    per parameter, |estimate − truth| as a part of its range, where the tier tells it.
+    per parameter, |estimate − truth| as a part of its range. calibration: the shares of intervals
+    that hold the truth, and of samples without one. Both only where the tier tells them.
     chosen: the attempt that the owner wants to count; without one the rule of the tier decides.
     """
 
@@ -165,6 +166,7 @@ class TierScore(models.Model):
     consistency = models.FloatField(null=True, blank=True)
     ceiling = models.FloatField(null=True, blank=True)
     spec_error = models.JSONField(default=dict, blank=True)
+    calibration = models.JSONField(default=dict, blank=True)
     cpu_seconds = models.FloatField(null=True, blank=True)
     peak_memory_mb = models.FloatField(null=True, blank=True)
     metrics_version = models.CharField(max_length=12, blank=True)

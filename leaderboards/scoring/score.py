@@ -12,6 +12,8 @@ from leaderboards.uncertainty import by_group, interval, weights_of
 from modalities import datasets, physics
 from modalities.physics import AWAY, HOME, Array, Spec
 
+Intervals = Mapping[str, tuple[float, float] | None]
+
 
 @dataclass(frozen=True)
 class SceneScore:
@@ -72,11 +74,9 @@ def score_tier(
     samples, scenes = spec.samples(tier), []
     for i, (x_hat, corrected) in enumerate(zip(x_hats, specs, strict=True)):
         report(f"scoring scene {i + 1} of {len(ys)}", i / len(ys))
-        x = truth.x[i].astype(float)
+        x = physics.double(truth.x[i])
         ceiling = physics.consistency(ys[i], true_H, x)
-        scored = score_scene(
-            spec, tier, x, ys[i], np.asarray(x_hat, float), corrected, truth, ceiling
-        )
+        scored = score_scene(spec, tier, x, ys[i], physics.double(x_hat), corrected, truth, ceiling)
         scenes.append(replace(scored, group=samples[i].group))
     return summary(scenes)
 
@@ -94,7 +94,7 @@ def score_scene(
     """Score one scene of a tier."""
     ends = datasets.ranges(spec, tier)
     used = {name: float(np.clip(corrected[name], *ends[name])) for name in ends}
-    psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat)
+    psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat, spec.channels)
     consistency = physics.consistency(y, physics.forward(spec, **used), x_hat)
     return SceneScore(
         psnr=psnr,
@@ -136,3 +136,22 @@ def summary(scenes: Sequence[SceneScore]) -> TierResult:
         scenes=tuple(scenes),
         metrics_version=physics.METRICS_VERSION,
     )
+
+
+def coverage(
+    intervals: Sequence[Intervals | None], truth: Mapping[str, float]
+) -> dict[str, dict[str, float | None]]:
+    """Hold the intervals of each sample against the truth, parameter by parameter.
+
+    covered: the share of the intervals that hold the truth, None where there is none.
+    abstained: the share of the samples without an interval for the parameter.
+    """
+    given = [i for i in intervals if i is not None]
+    covered: dict[str, float | None] = {}
+    abstained: dict[str, float | None] = {}
+    for name, true in truth.items():
+        ends = [e for e in (i[name] for i in given) if e is not None]
+        held = [low <= true <= high for low, high in ends]
+        covered[name] = float(np.mean(held)) if held else None
+        abstained[name] = 1 - len(ends) / len(intervals)
+    return {"covered": covered, "abstained": abstained}

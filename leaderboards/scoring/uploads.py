@@ -32,6 +32,7 @@ def score(first: Attempt, attempt: Attempt, report: Report) -> Result:
         tier=tier,
         x_hats=reading.x_hat,
         corrected_spec=reading.corrected_spec,
+        spec_intervals=reading.spec_intervals,
         inputs_sha256=inputs_of_file(spec, first.tier, first.sha256),
     )
 

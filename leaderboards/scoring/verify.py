@@ -49,7 +49,7 @@ def _check(
         return Finding(tier, None, "its outputs are not in the bundle, so it was not scored again.")
     with np.load(io.BytesIO(outputs), allow_pickle=False) as arrays:
         names = [datasets.sample_name(i) for i in range(len(scenes(spec, tier)))]
-        x_hats = [arrays[name].astype(float) for name in names]
+        x_hats = [physics.double(arrays[name]) for name in names]
     if outputs_sha256(x_hats) != row["hashes"]["outputs"]:
         return Finding(tier, False, "its outputs are not those that the manifest hashes.")
     if row["data_version"] != data_version(spec, tier):
@@ -67,7 +67,7 @@ def _score(spec: physics.Spec, tier: str, x_hats: list[Array], row: Mapping[str,
         return score_tier(spec, tier, x_hats, row["corrected_spec"]).score
     xs = [physics.scene(spec, i, row["seed"]) for i in range(len(spec.scenes))]
     scores = [
-        physics.standard_score(physics.psnr(x, x_hat), physics.ssim(x, x_hat))
+        physics.standard_score(physics.psnr(x, x_hat), physics.ssim(x, x_hat, spec.channels))
         for x, x_hat in zip(xs, x_hats, strict=True)
     ]
     return float(np.mean(scores))

@@ -14,13 +14,14 @@ True
 """
 
 from . import scenarios
+from .bounds import cramer_rao
 from .build import Forward, forward
-from .calibrate import CALIBRATE, calibrate
+from .calibrate import CALIBRATE, Calibrated, calibrate
 from .catalogue import keys, load, parse
 from .methods import METHODS, Method, reconstruct
-from .metrics import consistency, psnr, ssim
+from .metrics import bounded, consistency, psnr, ssim
 from .noise import measure, noise_of
-from .operator import Adjoint, Array, Chain, Operator, Shape, ShapeError
+from .operator import Adjoint, Array, Chain, Operator, Shape, ShapeError, double, single
 from .phantoms import PHANTOMS, scene
 from .primitives import PRIMITIVES
 from .progress import Cancelled, Part, Report, silent
@@ -41,6 +42,7 @@ __all__ = [
     "TIERS",
     "Adjoint",
     "Array",
+    "Calibrated",
     "Cancelled",
     "CatalogueError",
     "Chain",
@@ -55,8 +57,11 @@ __all__ = [
     "ShapeError",
     "Spec",
     "Step",
+    "bounded",
     "calibrate",
     "consistency",
+    "cramer_rao",
+    "double",
     "forward",
     "keys",
     "load",
@@ -69,6 +74,7 @@ __all__ = [
     "scenarios",
     "scene",
     "silent",
+    "single",
     "ssim",
     "standard_score",
     "tier_range",

@@ -24,6 +24,9 @@ HOME, AWAY = GROUPS = ("home", "away")
 # The names of modalities and mismatches: they become addresses and arguments.
 KEY = r"[a-z][a-z0-9_]*"
 
+# The names of axes in space; an axis of another name holds channels, such as bands or energies.
+SPATIAL = ("x", "y", "z")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -107,6 +110,11 @@ class Spec:
             raise CatalogueError(f"There is no group '{name}'; the groups are {', '.join(GROUPS)}.")
         at_home = len(self.scenes)
         return range(at_home) if name == HOME else range(at_home, len(self.samples(tier)))
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Number the axes of the object that are not in space: bands, energies, times."""
+        return tuple(i for i, name in enumerate(self.axes) if name not in SPATIAL)
 
     @property
     def nominal(self) -> dict[str, float]:
@@ -229,16 +237,9 @@ def _mismatch(row: Table) -> Mismatch:
 
 
 def _check_target(row: Table, m: Mismatch, chain: tuple[Step, ...]) -> None:
-    """Check that the mismatch acts on a number of the chain."""
-    args = next((step.args for step in chain if step.name == m.step), {})
-    if m.argument not in args:
+    """Check that the mismatch acts on a step of the chain; ``build`` knows its arguments."""
+    if m.step not in (step.name for step in chain):
         row.refuse("acts_on", f"{m.name} acts on {m.acts_on}, which the chain lacks.")
-    value = args[m.argument]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        row.refuse(
-            "acts_on",
-            f"{m.acts_on}: expected a number, because {m.name} is added to it, got {value!r}.",
-        )
 
 
 def _away(row: Table) -> Scene:

@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from skimage.metrics import structural_similarity
 
-from leaderboards import tasks
+from leaderboards import calibration_page, tasks
 from leaderboards.models import Attempt, Board, Entry, Kind, Origin, Quota, TierScore, Trust
 from leaderboards.scoring import uploads
 from modalities import datasets, physics
@@ -35,12 +35,14 @@ def stem(settings, folder):
     return challenge.open_challenge(settings, folder, catalogue=False)
 
 
-def submission_file(path: Path, x_hats, specs) -> bytes:
+def submission_file(path: Path, x_hats, specs, intervals: dict | None = None) -> bytes:
     with h5py.File(path, "w") as h5:
         for i, (x_hat, spec) in enumerate(zip(x_hats, specs, strict=True)):
             group = h5.create_group(f"sample_{i:02d}")
             group.create_dataset("x_hat", data=np.asarray(x_hat, "f4"), compression="gzip")
             group.attrs["corrected_spec"] = json.dumps(spec)
+            if intervals:
+                group.attrs["spec_intervals"] = json.dumps(intervals)
     return path.read_bytes()
 
 
@@ -120,6 +122,33 @@ def test_the_spec_error_is_the_distance_from_the_truth_in_parts_of_the_range(ste
     done = score(submit(stem, make_method(stem), make_user(), content))
     assert max(done.result["spec_error"].values()) < 1e-9
     assert done.result["ceiling"] >= done.result["consistency"] - 0.2
+
+
+@pytest.mark.parametrize("tier", ["public", "dev"])
+def test_intervals_are_held_against_the_truth_and_only_an_open_tier_tells(
+    stem, tmp_path, tier, client
+):
+    truth = datasets.load_truth(stem.spec, tier).mismatch
+    (first, true), (second, _), (third, _) = truth.items()
+    intervals = {first: [true - 1e-3, true + 1e-3], second: [-9e5, -8e5], third: None}
+    content = submission_file(tmp_path / "s.h5", *wiener(stem, tier), intervals)
+    done = score(submit(stem, make_method(stem), make_user(), content, tier))
+    expected = {
+        "covered": {first: 1.0, second: 0.0, third: None},
+        "abstained": {first: 0.0, second: 0.0, third: 1.0},
+    }
+    assert done.result["calibration"] == expected
+    assert done.spec_intervals == [intervals] * len(done.corrected_spec)
+    told = TierScore.objects.get(attempt=done).calibration
+    assert told == (expected if tier == "public" else {})
+    if tier == "public":
+        (row,) = calibration_page.of(stem).rows
+        assert row.covered_text == "1 of 2"
+        assert row.abstained == [third]
+        (told,) = client.get("/api/v1/modalities/stem/calibration/").json()
+        assert [p["covered"] for p in told["parameters"]] == [1.0, 0.0, None]
+    else:
+        assert calibration_page.of(stem).rows == []
 
 
 def test_a_refused_file_lists_its_problems_and_costs_nothing(stem, tmp_path, settings):

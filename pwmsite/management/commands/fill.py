@@ -6,8 +6,8 @@ from django.core.management import BaseCommand, call_command
 
 
 class Command(BaseCommand):
-    help = "Queue the gallery runs that are missing, build the data sets, queue the baselines."
+    help = "Queue the missing runs of the gallery, build the data sets, queue baselines and curves."
 
     def handle(self, **options: Any) -> None:
-        for name in ("run_gallery", "build_datasets", "run_baselines"):
+        for name in ("run_gallery", "build_datasets", "run_baselines", "run_spec_curves"):
             call_command(name, stdout=self.stdout)
