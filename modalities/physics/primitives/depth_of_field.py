@@ -24,10 +24,11 @@ class DepthOfField(Operator):
         s(u, θ)² = focus² + [(α/2)·u·(tan θ + κ·g/1000)]²
 
     with ``convergence_angle`` α in mrad, ``defocus_gradient`` g in nm/µm, and ``field_factor`` κ,
-    the width of the microscope's field over that of the volume: the gradient acts on the whole
-    field. Focus follows the commanded tilts ``first + t·step`` (degrees). The width belongs to the
-    point that is read, as the probe does; along the beam it is taken as constant, so that blur
-    and projection commute.
+    the width of the microscope's scan over that of the volume: the gradient is that of the whole
+    scan, brought into a volume 1/κ as wide. There κ·g/1000 is the slope of the focal plane: with
+    κ = 8, 10 nm/µm tilt it by 4.6°. Focus follows the commanded tilts
+    ``first + t·step`` (degrees). The width belongs to the point that is read, as the probe does;
+    along the beam it is taken as constant, so that blur and projection commute.
 
     Exact, not interpolated: a matrix per view along u, a Fourier filter per line along v.
     """
