@@ -134,7 +134,7 @@ def test_short_taps_shift_a_wave():
     for shift, taps in zip(shifts, shift_taps(shifts, 11), strict=True):
         moved = np.convolve(np.cos(0.3 * 2 * np.pi * i), taps[::-1], "same")
         expected = np.cos(0.3 * 2 * np.pi * (i - shift))
-        assert np.abs(moved - expected)[12:-12].max() < 2e-3
+        assert np.abs(moved - expected)[12:-12].max() < 4e-3
 
 
 def test_bands_are_the_matrix_near_its_diagonal(rng):

@@ -34,11 +34,12 @@ def shift_taps(shifts: Array, reach: int) -> Array:
     """Return taps (len(shifts), 2·reach + 1) with out[i] = Σ_k taps[k]·x[i + k − reach].
 
     Each moves a line by one of ``shifts`` pixels: a sinc under a window that closes ``REACH`` from
-    the shift, as smoothly as its second derivative.
+    the shift, as smoothly as its second derivative. They sum to one.
     """
     t = np.arange(-reach, reach + 1) + np.asarray(shifts)[:, None]
     window = np.where(np.abs(t) < REACH, np.cos(np.pi * t / (2 * REACH)) ** 2, 0.0)
-    return np.asarray(np.sinc(t) * window)
+    taps = np.sinc(t) * window
+    return np.asarray(taps / taps.sum(axis=1, keepdims=True))
 
 
 def refine(x: Array, factor: int) -> Array:
