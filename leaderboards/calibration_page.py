@@ -98,7 +98,7 @@ def of(modality: Modality) -> CalibrationBoard:
     rows, seen = [], set()
     for score in scores:
         variant = score.entry.variant
-        if variant == Variant.ORACLE or (variant != Variant.OWN and variant in seen):
+        if variant == Variant.TRUE_SPEC or (variant != Variant.OWN and variant in seen):
             continue  # the site's specs are the same for every method; the true one is the truth
         seen.add(variant)
         rows.append(_row(score, limits, found))

@@ -143,7 +143,7 @@ class Attempt(Job):
     inputs: names data and code of a baseline before it runs; the same inputs give the same result.
     file, sha256: what a person sent. problems: all that is wrong with a refused file.
     result: means, interval, ceiling and scenes, as ``scoring.score.TierResult`` has them, exact.
-    corrected_spec: the parameters used, one object per scene; an oracle's are kept nowhere.
+    corrected_spec: the parameters used, one object per scene; a secret truth is kept nowhere.
     spec_intervals: their 95 % intervals, null for a parameter that the method abstains from, and
     null for a scene without any.
     arrays: the reconstructions (.npz, float32 or complex64), to draw and to score again.

@@ -27,12 +27,15 @@ from .phantoms import PHANTOMS, scene
 from .primitives import PRIMITIVES
 from .progress import Cancelled, Part, Report, silent
 from .scoring import overall_score, standard_score, tier_score
-from .spec import TIERS, Mismatch, Scene, Spec, Step, tier_range
+from .spec import AWAY, GROUPS, HOME, TIERS, Mismatch, Scene, Spec, Step, tier_range
 from .tables import CatalogueError
 from .versions import METRICS_VERSION
 
 __all__ = [
+    "AWAY",
     "CALIBRATE",
+    "GROUPS",
+    "HOME",
     "METHODS",
     "METRICS_VERSION",
     "PHANTOMS",

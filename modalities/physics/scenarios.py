@@ -59,11 +59,11 @@ WORDS = {
         shows="what the mismatch costs",
     ),
     "III": Words(
-        title="oracle",
-        short="oracle",
+        title="true spec",
+        short="true spec",
         measured_with="the same perturbed operator",
         solved_with="the perturbed operator itself",
-        shows="an oracle, as if calibration were perfect",
+        shows="what perfect calibration gives; no ceiling, a wrong spec can score higher",
     ),
     "IV": Words(
         title="calibrated blind",

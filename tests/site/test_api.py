@@ -235,6 +235,8 @@ def test_csv_has_every_row_with_its_raw_values(client: Client, modality: Modalit
     assert (row["name"], row["rank"], row["trust"]) == ("A, B & “C”", "1", "scored")
     assert (float(row["hidden_psnr"]), float(row["public_psnr"])) == (22.0, 28.123456789)
     assert float(row["public_score"]) == 0.7123456789
+    assert float(row["public_score_away"]) == pytest.approx(0.7113456789)
+    assert (row["score_home"], row["dev_score_home"]) == ("0.605", "0.601")
 
 
 def test_csv_of_an_empty_board_has_a_header_only(client: Client, modality: Modality) -> None:
@@ -255,8 +257,9 @@ def test_latex_escapes_what_latex_would_read_as_a_command(
     text = client.get(
         f"/api/v1/modalities/{modality.key}/boards/challenge/?format=tex"
     ).content.decode()
-    assert r"1 & 50 \% of \textbackslash{}input\{x\}\_y \& more & 0.600 & 0.700" in text
-    assert text.startswith(r"\begin{tabular}{rlrrrr}")
+    assert r"1 & 50 \% of \textbackslash{}input\{x\}\_y \& more & 0.600 & 0.601 & 0.599" in text
+    assert text.startswith(r"\begin{tabular}{rlrrrrrr}")
+    assert "Score & Home & Away & Public & Dev & Hidden" in text
 
 
 def test_bibtex_cites_each_method_once(client: Client, modality: Modality) -> None:
