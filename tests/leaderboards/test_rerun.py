@@ -67,7 +67,7 @@ def test_where_bytes_are_promised_the_second_run_gives_them(content, tmp_path, c
     path.write_bytes(content)
     call_command("verify_bundle", str(path), "--rerun")
     printed = capsys.readouterr().out
-    assert printed.endswith("Confirmed.\n")
+    assert "\nConfirmed: " in printed
     rows = rerun(content)
     for tier in ("public", "dev"):
         assert verdicts(rows, tier) == {Verdict.CONFIRMED}
