@@ -82,7 +82,8 @@ def _tier(
         )
     try:
         if recorded["data_version"] != data_version(spec, tier):
-            return unchecked(f"its data, {recorded['data_version']}, are not those of this copy.")
+            other = f"its data, {recorded['data_version']}, are not those of this copy."
+            return unchecked(other if tells.is_open(tier) else NOT_HERE)
         done = _run(spec, manifest["claimed"], tier, report)
     except (FileNotFoundError, ImproperlyConfigured):
         return unchecked("run build_datasets first." if tells.is_open(tier) else NOT_HERE)
@@ -190,7 +191,7 @@ def _is_within(tier: str, done: Result, told: float) -> bool:
 
 def _rms(x_hats: Sequence[Array], others: Sequence[Array]) -> float:
     pairs = zip(x_hats, others, strict=True)
-    return float(np.sqrt(np.mean([np.mean((x - other) ** 2) for x, other in pairs])))
+    return float(np.sqrt(np.mean([np.mean(np.abs(x - other) ** 2) for x, other in pairs])))
 
 
 def where_is(program: str) -> str:

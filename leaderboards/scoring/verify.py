@@ -120,11 +120,16 @@ def outputs_of(tier: str, parts: Mapping[str, bytes]) -> list[Array] | None:
             if sum(member.file_size for member in packed.infolist()) > archive.LARGEST:
                 raise BundleError(f"The outputs of {tier} unpack to more than a bundle may hold.")
         with np.load(file, allow_pickle=False) as arrays:
-            return [arrays[name].astype(float) for name in sorted(arrays.files)]
+            return [_double(arrays[name]) for name in sorted(arrays.files)]
     except BundleError:
         raise
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, MemoryError) as error:
         raise BundleError(f"The outputs of {tier} are not arrays that can be read.") from error
+
+
+def _double(x_hat: Array) -> Array:
+    """Give real numbers as float64, complex ones as complex128."""
+    return x_hat.astype(np.result_type(x_hat, np.float64))
 
 
 def same(claimed: Any, again: Any) -> bool:

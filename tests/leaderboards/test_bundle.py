@@ -20,7 +20,7 @@ from leaderboards.bundle import BundleError
 from leaderboards.models import Entry
 from leaderboards.scoring import baselines
 from leaderboards.scoring.score import score_tier
-from leaderboards.scoring.verify import Row, Verdict, leaves, verify
+from leaderboards.scoring.verify import Row, Verdict, leaves, outputs_of, verify
 from tests import challenge
 from tests.factories import make_entry, make_user
 
@@ -270,6 +270,25 @@ def test_visitors_who_ask_often_send_one_message(scored, client, settings, monke
     for _ in range(3):
         assert client.get(f"/entries/{scored.pk}/bundle.zip").status_code == 503
     assert asked == [str(scored.pk)]
+
+
+def test_outputs_are_read_in_double_precision_complex_ones_with_both_parts():
+    file = io.BytesIO()
+    np.savez(file, sample_01=np.ones(2, "f4"), sample_00=np.full(2, 1 + 2j, "c8"))
+    first, second = outputs_of("public", {"outputs/public.npz": file.getvalue()})
+    assert (first.dtype, second.dtype) == (np.complex128, np.float64)
+    assert first[0] == 1 + 2j
+    assert outputs_of("dev", {}) is None
+    with pytest.raises(BundleError, match="not arrays that can be read"):
+        outputs_of("public", {"outputs/public.npz": b"nonsense"})
+
+
+def test_outputs_that_unpack_to_more_than_a_bundle_are_refused(monkeypatch):
+    file = io.BytesIO()
+    np.savez_compressed(file, sample_00=np.zeros(100_000))
+    monkeypatch.setattr(archive, "LARGEST", 10_000)
+    with pytest.raises(BundleError, match="unpack to more"):
+        outputs_of("public", {"outputs/public.npz": file.getvalue()})
 
 
 def test_the_command_says_by_its_exit_code_what_it_found(content, tmp_path, settings):
