@@ -143,6 +143,7 @@ class Gallery:
     """All that the gallery of one modality shows; ``run`` is None while nothing was computed.
 
     newest: the newest run where it is not ``run`` itself: being computed, failed or cancelled.
+    drawn: what the pictures show of objects or data that are no plain images; "" for those.
     """
 
     key: str
@@ -161,6 +162,7 @@ class Gallery:
     error_limit: str = ""
     dots: SafeString | None = None
     size: PictureSize | None = None
+    drawn: str = ""
     figure: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -221,8 +223,10 @@ def forecast_of(run: Run) -> Forecast:
 
 def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Gallery:
     source = modality.facts.get("source_gallery") or {}
+    spec = snapshot.restore(run.spec)
+    drawn = _drawn(spec)
     results = list(run.results.order_by("scene", "scenario"))
-    rows = [_scene(run, scene, results, source) for scene in range(len(run.spec["scenes"]))]
+    rows = [_scene(run, scene, results, source, drawn) for scene in range(len(run.spec["scenes"]))]
     means = [_mean(scenario, rows, source) for scenario in run.scenarios]
     by = {mean.scenario: mean.score for mean in means}
     share = rho(by["II"].psnr, by["III"].psnr, by["IV"].psnr) if "IV" in by else None
@@ -244,15 +248,32 @@ def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Gallery:
             {m.scenario: [row.cells[i].score.psnr for row in rows] for i, m in enumerate(means)}
         ),
         figure=charts.mean_psnr(rows, means),
-        size=PictureSize(*object_size(tuple(run.spec["shape"]))),
+        size=PictureSize(*object_size(spec.shape, spec.channels)),
+        drawn=drawn,
     )
 
 
-def _scene(run: Run, index: int, results: list[SceneResult], source: dict[str, Any]) -> SceneRow:
+def _drawn(spec: physics.Spec) -> str:
+    """Say what the pictures show of complex values and of channels."""
+    try:
+        H = physics.forward(spec)
+    except physics.CatalogueError:  # an old run, of a chain that cannot be built any more
+        return ""
+    both = (("object", H.in_dtype), ("measurement", H.out_dtype))
+    parts = [f"the magnitude of the complex {what}" for what, dtype in both if dtype is complex]
+    for axis in spec.channels:
+        count = spec.shape[axis]
+        parts.append(f"channel {count // 2 + 1} of {count} along {spec.axes[axis]}")
+    return ", ".join(parts)
+
+
+def _scene(
+    run: Run, index: int, results: list[SceneResult], source: dict[str, Any], drawn: str
+) -> SceneRow:
     scene = run.spec["scenes"][index]
     printed = dict(enumerate(source.get("scenes", []))).get(index, {})
     mine = [r for r in results if r.scene == index]
-    cells = [_cell(run, scene["name"], r, printed) for r in mine]
+    cells = [_cell(run, scene["name"], r, printed, drawn) for r in mine]
     return SceneRow(
         index=index,
         name=scene["name"],
@@ -264,7 +285,7 @@ def _scene(run: Run, index: int, results: list[SceneResult], source: dict[str, A
     )
 
 
-def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) -> Cell:
+def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any], drawn: str) -> Cell:
     symbols = {m["name"]: pretty(m["symbol"]) for m in run.spec["mismatches"]}
     score = Score(result.psnr, result.ssim)
     return Cell(
@@ -282,7 +303,7 @@ def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) ->
         difference=file_url(run.pk, result.difference.name),
         caption=(
             f"{scene}, scenario {result.scenario} ({WORDS[result.scenario].meaning}): "
-            f"{score.psnr_text} dB, SSIM {score.ssim_text}"
+            f"{score.psnr_text} dB, SSIM {score.ssim_text}{drawn and f'; shown: {drawn}'}"
         ),
     )
 

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from leaderboards import tells
+from leaderboards import expected, tells
 from leaderboards.curators import is_curator
 from leaderboards.models import Attempt, ScoreTier
 from modalities import datasets, physics
@@ -30,8 +30,9 @@ def picture(request: HttpRequest, pk: UUID, sample: int, kind: str) -> HttpRespo
     is_open = tells.is_open(found.tier)
     if kind not in KINDS or (kind != "reconstruction" and not is_open):
         raise Http404("Nobody can see the truth of this tier.")
-    if sample >= len(spec.scenes):
-        raise Http404(f"There are {len(spec.scenes)} samples, counted from 0.")
+    count = len(expected.scenes(spec, found.tier))
+    if sample >= count:
+        raise Http404(f"There are {count} samples, counted from 0.")
     if not found.arrays:
         raise Http404(NOT_KEPT)
     try:
@@ -43,8 +44,7 @@ def picture(request: HttpRequest, pk: UUID, sample: int, kind: str) -> HttpRespo
 
 
 def _draw(found: Attempt, sample: int, kind: str) -> bytes:
-    spec = found.modality.spec
-    name = datasets.sample_names(spec)[sample]
+    name = datasets.sample_name(sample)
     if kind == "reconstruction":
         return object_picture(found.reconstructions()[name])
     x = _truth(found, sample)

@@ -6,11 +6,12 @@ from typing import Any
 
 from django.urls import reverse
 
+from modalities import datasets
 from modalities.figures import fixed, interval, percent
 from modalities.jobs import State
 from modalities.physics import scoring
 
-from . import counting, tells
+from . import counting, expected, tells
 from .models import Attempt, TierScore
 
 PARTS = ("score", "psnr", "ssim", "consistency", "ceiling")
@@ -75,7 +76,6 @@ def pictures(attempt: Attempt) -> list[dict[str, str]]:
     """List the pictures of the reconstructions; on the public tier truth and error beside them."""
     if not attempt.arrays:
         return []
-    spec = attempt.modality.spec
     is_open = tells.is_open(attempt.tier)
     kinds = ("truth", "reconstruction", "error") if is_open else ("reconstruction",)
     return [
@@ -83,9 +83,9 @@ def pictures(attempt: Attempt) -> list[dict[str, str]]:
             "url": reverse("gallery:submitted", args=[attempt.pk, i, kind]),
             "label": kind,
             "alt": f"Sample {i}, {kind}",
-            "sample": f"sample_{i:02d}",
+            "sample": datasets.sample_name(i),
         }
-        for i in range(len(spec.scenes))
+        for i in range(len(expected.scenes(attempt.modality.spec, attempt.tier)))
         for kind in kinds
     ]
 
@@ -117,7 +117,7 @@ def _means(found: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _scene(index: int, scene: dict[str, Any]) -> dict[str, Any]:
     return {
-        "name": f"sample_{index:02d}",
+        "name": datasets.sample_name(index),
         "values": [fixed(scene[part], tells.DIGITS[part]) for part in PARTS],
         "errors": [_error(value) for value in scene["spec_error"].values()],
     }

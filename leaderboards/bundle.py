@@ -217,6 +217,7 @@ def _provenance(attempt: Attempt) -> Manifest:
         "environment": attempt.environment,
         "environment_sha256": attempt.environment_sha256,
         "corrected_spec": attempt.corrected_spec if is_told else [],
+        "spec_intervals": attempt.spec_intervals if is_told else [],
     }
 
 

@@ -1,4 +1,4 @@
-"""What the broker's messages ask for: that a waiting attempt is done, or a bundle signed."""
+"""What the broker's messages ask for: do an attempt, compute a curve, sign a bundle."""
 
 import logging
 
@@ -7,8 +7,9 @@ from celery import shared_task
 from modalities.jobs.worker import run_next
 
 from . import bundle, signing
-from .models import Attempt, Entry
+from .models import Attempt, Entry, SpecCurve
 from .ranking import rank_what_waits
+from .scoring import curves
 from .scoring.compute import compute
 
 log = logging.getLogger(__name__)
@@ -33,3 +34,9 @@ def sign(entry: str) -> None:
         bundle.write(Entry.objects.select_related("modality", "method").get(pk=entry))
     except signing.NoSigningKey as error:
         log.warning("The evidence of entry %s was not signed: %s", entry, error)
+
+
+@shared_task
+def spec_curve(pk: str, queue: str) -> None:
+    """Compute the curve of score against spec error that has waited longest in ``queue``."""
+    run_next(SpecCurve, queue, curves.compute)

@@ -44,9 +44,12 @@ def rounded(name: str, value: float | None, tier: str) -> float | None:
 
 def to_everybody(tier: str, result: Mapping[str, Any], **costs: float | None) -> dict[str, Any]:
     """Give what everybody may know of a result: its means, interval and costs."""
-    told = {name: rounded(name, result.get(name), tier) for name in DIGITS}
+    told: dict[str, Any] = {name: rounded(name, result.get(name), tier) for name in DIGITS}
     told |= {name: rounded(name, value, tier) for name, value in costs.items()}
-    return told | {"spec_error": result["spec_error"] if is_open(tier) else {}}
+    # Whether an interval holds the truth is a question about the truth: no blind tier answers it.
+    for name in ("spec_error", "calibration"):
+        told[name] = result.get(name, {}) if is_open(tier) else {}
+    return told
 
 
 def to_owner(tier: str, result: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
 from django.http import HttpRequest
 
 from modalities import physics
-from modalities.models import Modality, TierName
+from modalities.models import Modality
 
 from .expected import expectation
-from .models import Attempt, private_storage
+from .models import UPLOAD_TIERS, Attempt, private_storage
 
 # A body that is this many times too large is not even read to its end.
 HOPELESS = 4
@@ -57,13 +57,17 @@ class HashedUpload(TemporaryFileUploadHandler):
 
 
 def largest(modality: Modality) -> int:
-    """Give the most bytes that a submission to ``modality`` may have; all tiers have one shape."""
-    return expectation(modality.spec, TierName.PUBLIC).largest_file
+    """Give the most bytes that a submission to ``modality`` may have, whatever its tier."""
+    return _largest(modality.spec)
 
 
 def largest_of_all() -> int:
     """Give the most bytes that any submission may have."""
-    return max(expectation(physics.load(key), "public").largest_file for key in physics.keys())  # noqa: SIM118
+    return max(_largest(physics.load(key)) for key in physics.keys())  # noqa: SIM118
+
+
+def _largest(spec: physics.Spec) -> int:
+    return max(expectation(spec, tier).largest_file for tier in UPLOAD_TIERS)
 
 
 def limit(request: HttpRequest) -> bool:

@@ -68,10 +68,12 @@ def _check_known(top: Table, spec: physics.Spec) -> None:
     for registry, what in ((physics.PHANTOMS, "scenes"), (physics.METHODS, "methods")):
         if spec.key not in registry:
             top.refuse("key", f"the physics has no {what} for '{spec.key}'.")
-    for i, scene in enumerate(spec.scenes):
+    rows = [(f"scene[{i}]", scene) for i, scene in enumerate(spec.scenes)]
+    rows += [(f"away[{i}]", scene) for i, scene in enumerate(spec.away)]
+    for where, scene in rows:
         if scene.phantom not in physics.PHANTOMS[spec.key]:
             known = ", ".join(physics.PHANTOMS[spec.key])
-            top.refuse(f"scene[{i}].phantom", f"'{scene.phantom}' is not one of {known}.")
+            top.refuse(f"{where}.phantom", f"'{scene.phantom}' is not one of {known}.")
     if spec.gallery_method not in physics.METHODS[spec.key]:
         known = ", ".join(physics.METHODS[spec.key])
         top.refuse("gallery.method", f"'{spec.gallery_method}' is not one of {known}.")

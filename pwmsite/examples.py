@@ -20,7 +20,8 @@ y = physics.measure(instrument, x, np.random.default_rng(0))
 
 H = physics.forward(spec)                         # what the nominal model believes
 x_hat = physics.reconstruct("{spec.gallery_method}", H, y)
-print(physics.psnr(x, x_hat), physics.ssim(x, x_hat), physics.consistency(y, H, x_hat))"""
+print(physics.psnr(x, x_hat), physics.ssim(x, x_hat, spec.channels))
+print(physics.consistency(y, H, x_hat))"""
 
 
 def api(key: str) -> str:

@@ -73,6 +73,8 @@ def api_context() -> dict[str, Any]:
             f"/api/v1/modalities/{key}/boards/challenge/?origin=reported&format=csv",
             "one board as CSV; also json, tex and bib",
         ),
+        (f"/api/v1/modalities/{key}/calibration/", "how near each spec comes to the truth"),
+        (f"/api/v1/modalities/{key}/spec-curves/", "what a wrong spec does to each method's score"),
         ("/api/v1/methods/", "methods, who wrote them, whether their checkpoint is available"),
         ("/api/v1/runs/", "gallery runs, with every scene's scores and pictures"),
         ("/api/v1/bundle-keys/", "the public keys that bundles of evidence are checked with"),

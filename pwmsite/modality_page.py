@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from gallery import gallery_page
-from leaderboards import boards_page, programs
+from leaderboards import boards_page, calibration_page, curves_page, programs
 from modalities import diagrams, figures, physics, tier_downloads
 from modalities.models import Modality
 from modalities.physics import Spec
 from modalities.primitives import PRIMITIVES, SYMBOLS, formula
+from realdata.series import SERIES
 
 from . import examples, markup
 
 CONTENTS = (
     ("boards", "Leaderboards"),
     ("tiers", "Challenge tiers"),
+    ("calibration", "Calibration"),
     ("gallery", "Gallery"),
     ("model", "Forward model"),
     ("about", "About"),
@@ -45,6 +47,8 @@ def context(modality: Modality) -> dict[str, Any]:
             _tier(tier, boards, next(f for f in files if f.tier == tier["name"]))
             for tier in modality.tiers
         ],
+        "calibration": calibration_page.of(modality),
+        "curves": curves_page.of(modality),
         "ranges": {"drawing": diagrams.ranges(spec), "rows": _range_rows(spec)},
         "model": _model(modality, spec),
         "prose": {
@@ -58,6 +62,7 @@ def context(modality: Modality) -> dict[str, Any]:
             "setup": modality.facts["setup"],
             "downloads": files,
             "submit": examples.submit(modality.key),
+            "is_measured": any(s.modality == modality.key for s in SERIES.values()),
         },
         "cite": {
             "references": modality.facts["references"],

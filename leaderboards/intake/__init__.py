@@ -5,6 +5,6 @@ external storage, virtual datasets), give back freed memory (a chunk that inflat
 two megabytes into gigabytes. So no upload is ever opened in the web or the worker process:
 ``reader.read_submission`` starts a child (``child.py``) that loads its libraries, takes the bytes,
 gives up every right that the kernel lets it give up (``lockdown.py``), and only then parses them
-(``parse.py``). What comes back is a list of problems, or float32 bytes of a length known in
-advance and checked numbers.
+(``parse.py``). What comes back is a list of problems, or float32 or complex64 bytes of a
+length known in advance and checked numbers.
 """

@@ -1,8 +1,9 @@
 """The child that reads one upload. Run by path: ``python -I child.py EXPECTATION-JSON < upload``.
 
 It loads its libraries and takes the bytes first, gives up its rights second, and parses third.
-Standard output: one line of JSON, ``{"problems": […]}`` or ``{"specs": […]}``, and after the latter
-the reconstructions as raw little-endian float32, one after the other.
+Standard output: one line of JSON, ``{"problems": […]}`` or ``{"specs": […], "intervals": […]}``,
+and after the latter the reconstructions as raw little-endian float32 or complex64, one after the
+other.
 """
 
 import json
@@ -29,12 +30,12 @@ def main() -> None:
     except (LockdownError, OSError, ValueError) as error:
         answer({"unavailable": str(error)})
     try:
-        problems, arrays, specs = parse(image, expected)
+        found = parse(image, expected)
     except MemoryError:
         answer({"problems": ["The file needs more memory to read than a submission may take."]})
-    if problems:
-        answer({"problems": problems})
-    answer({"specs": specs}, arrays)
+    if found.problems:
+        answer({"problems": found.problems})
+    answer({"specs": found.specs, "intervals": found.intervals}, found.arrays)
 
 
 def answer(header: dict, arrays: Sequence = ()) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -27,6 +28,10 @@ FLOATS = (
     *(h5t.IEEE_F32LE, h5t.IEEE_F32BE),
     *(h5t.IEEE_F64LE, h5t.IEEE_F64BE),
 )
+# As h5py writes them: compounds of two floats, r and i, without padding.
+COMPLEX = tuple(h5t.py_create(np.dtype(name)) for name in ("<c8", ">c8", "<c16", ">c16"))
+# The class of HDF5 2.0's own complex type, which h5py reads and does not write by default.
+H5T_COMPLEX = 11
 FILTERS = (h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE, h5z.FILTER_FLETCHER32)
 FILTER_NAMES = {
     h5z.FILTER_SHUFFLE: "shuffle",
@@ -36,6 +41,8 @@ FILTER_NAMES = {
     h5z.FILTER_NBIT: "n-bit",
     h5z.FILTER_SCALEOFFSET: "scale-offset",
 }
+
+Intervals = dict[str, tuple[float, float] | None]
 
 
 class Problem(Exception):
@@ -47,33 +54,48 @@ def warm_up() -> None:
     with h5py.File("warm", "w", driver="core", backing_store=False) as file:
         made = file.create_dataset("x", data=np.zeros((2, 2), "f4"), chunks=True, compression=4)
         made.attrs["json"] = "{}"
+        file.create_dataset("z", data=np.zeros(2, "c8"))
         file.flush()
         image = file.id.get_file_image()
     opened = h5f.open_file_image(image)
     dataset = h5d.open(opened, b"x")
     _stored(dataset, image, np.dtype("f4"), (2, 2))
     _text(dataset, b"json")
+    pair = h5d.open(opened, b"z").get_type()
+    any(pair.equal(known) for known in (*FLOATS, *COMPLEX))
     with np.errstate(all="ignore"):
         np.isfinite(np.zeros(2, "f2").astype("f4")).all()
+        float(np.abs(np.zeros(2, pair.dtype).astype("<c8")).max())
+        np.isfinite(np.zeros(2, ">c16")).all()
     json.loads("[1.5]", object_pairs_hook=_no_twice, parse_constant=_no_constant)
 
 
-def parse(
-    image: bytes, expected: Expectation
-) -> tuple[list[str], list[np.ndarray], list[dict[str, float]]]:
-    """Give (problems, arrays, specs); arrays and specs are complete when there are no problems."""
+@dataclass
+class Parsed:
+    """What a file holds, per sample; complete when there are no problems.
+
+    intervals: None for a sample without the attribute ``spec_intervals``.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    arrays: list[np.ndarray] = field(default_factory=list)
+    specs: list[dict[str, float]] = field(default_factory=list)
+    intervals: list[Intervals | None] = field(default_factory=list)
+
+
+def parse(image: bytes, expected: Expectation) -> Parsed:
+    """Parse a submission; all problems are found, not only the first."""
     if len(image) > expected.largest_file:
         most = expected.largest_file
-        return [f"The file is larger than the {most:,} bytes that a submission may have."], [], []
+        return Parsed([f"The file is larger than the {most:,} bytes that a submission may have."])
     if image[:8] != SIGNATURE:
-        return ["The file is not HDF5: its first eight bytes are not HDF5's signature."], [], []
+        return Parsed(["The file is not HDF5: its first eight bytes are not HDF5's signature."])
     try:
         root = h5g.open(h5f.open_file_image(image), b"/")
     except Exception as error:
-        return [f"The file cannot be opened as HDF5: {_reason(error)}."], [], []
-    problems = _unexpected_names(root, "", expected.samples)
-    arrays: list[np.ndarray] = []
-    specs: list[dict[str, float]] = []
+        return Parsed([f"The file cannot be opened as HDF5: {_reason(error)}."])
+    found = Parsed(_unexpected_names(root, "", expected.samples))
+    problems = found.problems
     for name in expected.samples:
         try:
             sample = _open_group(root, name)
@@ -82,8 +104,9 @@ def parse(
             continue
         problems += _unexpected_names(sample, f"{name}/", ("x_hat",))
         fields: tuple[tuple[str, Any, list[Any]], ...] = (
-            ("x_hat", _x_hat, arrays),
-            ("corrected_spec", _spec, specs),
+            ("x_hat", _x_hat, found.arrays),
+            ("corrected_spec", _spec, found.specs),
+            ("spec_intervals", _intervals, found.intervals),
         )
         for what, read, into in fields:
             where = f"{name}/{what}"
@@ -95,7 +118,7 @@ def parse(
                 raise
             except Exception as error:
                 problems.append(f"{where}: HDF5 cannot read it: {_reason(error)}.")
-    return problems, arrays, specs
+    return found
 
 
 def _unexpected_names(group: h5g.GroupID, prefix: str, expected: tuple[str, ...]) -> list[str]:
@@ -139,13 +162,17 @@ def _x_hat(group: h5g.GroupID, where: str, image: bytes, expected: Expectation) 
     if not isinstance(dataset, h5d.DatasetID):
         raise Problem(f"expected a dataset, got {_kind(dataset)}.")
     kind = dataset.get_type()
-    if not any(kind.equal(known) for known in FLOATS):
-        raise Problem(f"expected floats of 2, 4 or 8 bytes, got {_type_name(kind)}.")
+    if not any(kind.equal(known) for known in (COMPLEX if expected.is_complex else FLOATS)):
+        wanted = "floats of 2, 4 or 8 bytes"
+        if expected.is_complex:
+            wanted = "complex numbers of 8 or 16 bytes, as h5py writes NumPy's complex64"
+        raise Problem(f"expected {wanted}, got {_type_name(kind)}.")
     dtype = kind.dtype
     space = dataset.get_space()
     shape = tuple(space.shape) if space.get_simple_extent_type() == h5s.SIMPLE else ()
     if shape != expected.shape:
-        raise Problem(f"expected float32 {expected.shape}, got {dtype.name} {shape}.")
+        wanted = np.dtype(expected.dtype).name
+        raise Problem(f"expected {wanted} {expected.shape}, got {dtype.name} {shape}.")
     values = _stored(dataset, image, dtype, shape)
     bad = int(values.size - np.count_nonzero(np.isfinite(values)))
     if bad:
@@ -153,7 +180,7 @@ def _x_hat(group: h5g.GroupID, where: str, image: bytes, expected: Expectation) 
     largest = float(np.abs(values).max())
     if largest > LARGEST_VALUE:
         raise Problem(f"expected |x| ≤ {LARGEST_VALUE:g}, got {largest:g}.")
-    return values.astype("<f4")
+    return values.astype(expected.dtype)
 
 
 def _stored(
@@ -282,20 +309,47 @@ def _slice(image: bytes, offset: int, size: int) -> bytes:
 def _spec(group: h5g.GroupID, where: str, image: bytes, expected: Expectation) -> dict[str, float]:
     if not h5a.exists(group, b"corrected_spec"):
         raise Problem("the attribute is missing; expected JSON with the corrected parameters.")
-    text = _text(group, b"corrected_spec")
+    spec = _by_parameter(group, b"corrected_spec", expected)
+    return {name: _parameter(name, spec[name], *expected.ranges[name]) for name in expected.ranges}
+
+
+def _intervals(
+    group: h5g.GroupID, where: str, image: bytes, expected: Expectation
+) -> Intervals | None:
+    """Take the 95 % interval of each parameter, where the file has any; null means: abstained."""
+    if not h5a.exists(group, b"spec_intervals"):
+        return None
+    found = _by_parameter(group, b"spec_intervals", expected)
+    return {name: _interval(name, found[name]) for name in expected.ranges}
+
+
+def _interval(name: str, value: object) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2:
+        raise Problem(f"{name}: expected [lowest, highest] or null.")
+    low, high = (_parameter(name, end, -LARGEST_VALUE, LARGEST_VALUE) for end in value)
+    if low > high:
+        raise Problem(f"{name}: expected the lower end first, got [{low:g}, {high:g}].")
+    return low, high
+
+
+def _by_parameter(group: h5g.GroupID, name: bytes, expected: Expectation) -> dict[str, object]:
+    """Read a JSON attribute that has exactly one value for each parameter."""
+    text = _text(group, name)
     try:
-        spec = json.loads(text, object_pairs_hook=_no_twice, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_no_twice, parse_constant=_no_constant)
     except Problem:
         raise
     except (ValueError, RecursionError) as error:
         raise Problem(f"expected JSON, got what is not: {_reason(error)}.") from error
-    if not isinstance(spec, dict):
-        raise Problem(f"expected a JSON object, got {type(spec).__name__}.")
-    names = ", ".join(expected.ranges)
-    if set(spec) != set(expected.ranges):
-        got = ", ".join(_shown(name.encode(errors="replace")) for name in list(spec)[:8])
+    if not isinstance(found, dict):
+        raise Problem(f"expected a JSON object, got {type(found).__name__}.")
+    if set(found) != set(expected.ranges):
+        names = ", ".join(expected.ranges)
+        got = ", ".join(_shown(key.encode(errors="replace")) for key in list(found)[:8])
         raise Problem(f"expected exactly {names}; got {got or 'none'}.")
-    return {name: _parameter(name, spec[name], *expected.ranges[name]) for name in expected.ranges}
+    return found
 
 
 def _parameter(name: str, value: object, low: float, high: float) -> float:
@@ -348,8 +402,10 @@ def _type_name(kind: h5t.TypeID) -> str:
         h5t.INTEGER: "integers", h5t.FLOAT: "floats of an unusual format", h5t.STRING: "text",
         h5t.COMPOUND: "compounds", h5t.REFERENCE: "references", h5t.ENUM: "enumerations",
         h5t.VLEN: "lists of varying length", h5t.ARRAY: "arrays", h5t.OPAQUE: "opaque bytes",
-        h5t.BITFIELD: "bits", h5t.TIME: "times",
+        h5t.BITFIELD: "bits", h5t.TIME: "times", H5T_COMPLEX: "HDF5's own complex type",
     }  # fmt: skip
+    if any(kind.equal(known) for known in COMPLEX):
+        return "complex numbers"
     return names.get(kind.get_class(), "another type")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from .expectation import Expectation
 CHILD = Path(__file__).resolve().parent / "child.py"
 WALL_SECONDS = 30
 LONGEST_HEADER = 1 << 20
+
+Intervals = dict[str, tuple[float, float] | None]
 
 
 class Refused(ValueError):
@@ -38,10 +41,16 @@ class IntakeUnavailable(RuntimeError):
 
 @dataclass(frozen=True)
 class Reading:
-    """A submission as read: one reconstruction (float32) and one corrected spec per sample."""
+    """A submission as read: one reconstruction and one corrected spec per sample.
+
+    Reconstructions are float32, or complex64 where the object is complex. spec_intervals: the 95 %
+    interval of each parameter, per sample; None for a parameter that the method abstains from, and
+    for a sample that says nothing.
+    """
 
     x_hat: list[np.ndarray]
     corrected_spec: list[dict[str, float]]
+    spec_intervals: list[Intervals | None]
 
 
 def read_submission(upload: BinaryIO, expected: Expectation) -> Reading:
@@ -64,7 +73,11 @@ def read_submission(upload: BinaryIO, expected: Expectation) -> Reading:
         )
     if "problems" in header:
         raise Refused(header["problems"])
-    return Reading(_arrays(body, expected), _specs(header["specs"], expected))
+    return Reading(
+        _arrays(body, expected),
+        _specs(header["specs"], expected),
+        [_intervals(found, expected) for found in header["intervals"]],
+    )
 
 
 def _run(upload: BinaryIO, expected: Expectation) -> tuple[dict, bytes]:
@@ -106,8 +119,9 @@ def _arrays(body: bytes, expected: Expectation) -> list[np.ndarray]:
     size = expected.bytes_per_sample
     if len(body) != size * len(expected.samples):
         raise Refused(["The file could not be read to its end; it was not scored."])
+    count = math.prod(expected.shape)
     return [
-        np.frombuffer(body, "<f4", size // 4, i * size).reshape(expected.shape).copy()
+        np.frombuffer(body, expected.dtype, count, i * size).reshape(expected.shape).copy()
         for i in range(len(expected.samples))
     ]
 
@@ -120,6 +134,13 @@ def _specs(specs: list[dict[str, float]], expected: Expectation) -> list[dict[st
         ):
             raise Refused(["The corrected spec lies outside the ranges."])
     return [{name: float(value) for name, value in spec.items()} for spec in specs]
+
+
+def _intervals(found: dict[str, Any] | None, expected: Expectation) -> Intervals | None:
+    if found is None:
+        return None
+    ends = {name: found[name] for name in expected.ranges}
+    return {name: None if e is None else (float(e[0]), float(e[1])) for name, e in ends.items()}
 
 
 @lru_cache(maxsize=1)

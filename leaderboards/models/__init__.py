@@ -14,6 +14,7 @@ from .attempt import (
     private_storage,
 )
 from .credit import PRICE_OF_A_HIDDEN_RUN, CreditAccount, CreditChange, NotEnoughCredits
+from .curve import SpecCurve, SpecCurveEvent
 from .decisions import (
     TOLERANCE,
     Certificate,
@@ -74,6 +75,8 @@ __all__ = [
     "Quota",
     "Ranking",
     "ScoreTier",
+    "SpecCurve",
+    "SpecCurveEvent",
     "TierScore",
     "Trust",
     "Variant",

@@ -36,6 +36,7 @@ _GONE = (State.FAILED, State.CANCELLED)
 # Nobody may change these once an attempt has its score.
 EVIDENCE = (
     *("kind", "modality", "tier", "variant", "repeats", "result", "score", "corrected_spec"),
+    "spec_intervals",
     *("metrics_version", "data_version", "environment", "inputs_sha256", "program_sha256"),
     *("outputs_sha256", "environment_sha256", "cpu_seconds", "peak_memory_mb"),
 )
@@ -143,7 +144,9 @@ class Attempt(Job):
     file, sha256: what a person sent. problems: all that is wrong with a refused file.
     result: means, interval, ceiling and scenes, as ``scoring.score.TierResult`` has them, exact.
     corrected_spec: the parameters used, one object per scene; an oracle's are kept nowhere.
-    arrays: the reconstructions (.npz, float32), to draw and to score again.
+    spec_intervals: their 95 % intervals, null for a parameter that the method abstains from, and
+    null for a scene without any.
+    arrays: the reconstructions (.npz, float32 or complex64), to draw and to score again.
     environment: Python, machine and the packages that matter, by version.
     """
 
@@ -175,6 +178,7 @@ class Attempt(Job):
     result = models.JSONField(default=dict, blank=True)
     score = models.FloatField(null=True, blank=True)
     corrected_spec = models.JSONField(default=list, blank=True)
+    spec_intervals = models.JSONField(default=list, blank=True)
     arrays = models.FileField(storage=private_storage, max_length=200, blank=True)
     metrics_version = models.CharField(max_length=12, blank=True)
     data_version = models.CharField(max_length=40, blank=True)
@@ -314,12 +318,23 @@ class AttemptEvent(JobEvent):
 
 
 class Calibration(models.Model):
-    """A blind calibration of one tier, kept because every "+ gradient" baseline starts from it."""
+    """A blind calibration of one tier, kept because every "+ gradient" baseline starts from it.
+
+    The fields are those of ``physics.Calibrated``; χ² is null where it is not known. bounds:
+    standard errors by Cramér and Rao, with the ``known`` and the ``unknown`` object, by parameter;
+    empty where they were not computed.
+    """
 
     modality = models.ForeignKey(Modality, models.CASCADE, related_name="calibrations")
     tier = models.CharField(max_length=10)
     inputs = models.CharField(max_length=64)
     values = models.JSONField()
+    intervals = models.JSONField(default=dict)
+    abstained = models.JSONField(default=dict)
+    chi2 = models.FloatField(null=True)
+    chi2_expected = models.FloatField(null=True)
+    chi2_std = models.FloatField(null=True)
+    bounds = models.JSONField(default=dict)
     cpu_seconds = models.FloatField()
     made_at = models.DateTimeField(db_default=Now(), editable=False)
 

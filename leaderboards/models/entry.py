@@ -142,7 +142,8 @@ class TierScore(models.Model):
 
     Written by ``leaderboards.counting`` for measured entries and from a source's file for reported
     ones, which have no attempt. psnr in dB; sources print no consistency. spec_error: per
-    parameter, |estimate − truth| as a part of its range, where the tier tells it.
+    parameter, |estimate − truth| as a part of its range, where the tier tells it. calibration: the
+    shares of intervals that hold the truth, and of samples without one, where the tier tells it.
     chosen: the attempt that the owner wants to count; without one the rule of the tier decides.
     """
 
@@ -162,6 +163,7 @@ class TierScore(models.Model):
     consistency = models.FloatField(null=True, blank=True)
     ceiling = models.FloatField(null=True, blank=True)
     spec_error = models.JSONField(default=dict, blank=True)
+    calibration = models.JSONField(default=dict, blank=True)
     cpu_seconds = models.FloatField(null=True, blank=True)
     peak_memory_mb = models.FloatField(null=True, blank=True)
     metrics_version = models.CharField(max_length=12, blank=True)

@@ -7,6 +7,7 @@ Elsewhere they must agree within a tolerance, and the rows say which promise was
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -118,11 +119,10 @@ def _compared(
         _outputs(tier, recorded["outputs"], outputs, promise, x_hats, done.x_hats),
         _score(tier, recorded["figures"]["score"], done, promise),
     ]
-    if claimed["corrected_spec"]:
-        spec_row = _row(
-            tier, "corrected_spec", claimed["corrected_spec"], done.corrected_spec, promise
-        )
-        rows.insert(1, spec_row)
+    for field in ("corrected_spec", "spec_intervals"):
+        if claimed[field]:
+            again = json.loads(json.dumps(getattr(done, field)))
+            rows.append(_row(tier, field, claimed[field], again, promise))
     return rows
 
 

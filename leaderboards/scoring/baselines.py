@@ -11,14 +11,15 @@ import time
 
 from django.db import IntegrityError, transaction
 
-from leaderboards.models import QUEUES, Attempt, Calibration, Kind, Method, ScoreTier, Variant
+from leaderboards.models import QUEUES, Attempt, Kind, Method, ScoreTier, Variant
 from modalities import datasets, physics
 from modalities.jobs import JobFailed
 from modalities.models import Modality
-from modalities.physics import Array, Report, Spec
+from modalities.physics import Report, Spec
 from modalities.physics.progress import Part
 from modalities.physics.versions import program_sha256
 
+from .calibrations import belief
 from .evidence import Result, inputs_of
 from .score import SceneScore, score_tier, summary
 
@@ -104,54 +105,27 @@ def _standard(spec: Spec, attempt: Attempt, report: Report) -> Result:
 
 def _tier(spec: Spec, attempt: Attempt, report: Report, from_nothing: bool) -> Result:
     """Reconstruct a tier's measurements with the variant's operator, and score them."""
-    tier, count = attempt.tier, len(spec.scenes)
+    tier = attempt.tier
     ys = datasets.load_measurements(spec, tier)
+    count = len(ys)
     start = time.process_time()
-    used, spent = _operator_spec(spec, attempt, ys, Part(report, 0.0, 0.5), from_nothing)
+    believed = belief(spec, attempt, ys, Part(report, 0.0, 0.5), from_nothing)
+    used = believed.values
     H = physics.forward(spec, **used)
     x_hats = []
     for i, y in enumerate(ys):
         part = Part(report, 0.5 + 0.4 * i / count, 0.5 + 0.4 * (i + 1) / count)
         x_hats.append(physics.reconstruct(attempt.method.physics_name, H, y, part))
-    seconds = time.process_time() - start + spent
+    seconds = time.process_time() - start + believed.seconds
     # An oracle's spec is the truth, which stays in its file.
     is_secret = attempt.variant == Variant.ORACLE and tier != ScoreTier.PUBLIC
+    intervals = [believed.intervals] * count if believed.intervals else []
     return Result(
-        tier=score_tier(spec, tier, x_hats, [used] * count, Part(report, 0.9, 1.0)),
+        tier=score_tier(spec, tier, x_hats, [used] * count, intervals, Part(report, 0.9, 1.0)),
         x_hats=x_hats,
         corrected_spec=[] if is_secret else [used] * count,
+        spec_intervals=intervals,
         inputs_sha256=attempt.inputs,
         program_sha256=program_sha256(),
         cpu_seconds=seconds,
     )
-
-
-def _operator_spec(
-    spec: Spec, attempt: Attempt, ys: list[Array], report: Report, from_nothing: bool
-) -> tuple[dict[str, float], float]:
-    """Give the mismatch that the operator is built with, and CPU seconds spent on it elsewhere."""
-    ranges = datasets.ranges(spec, attempt.tier)
-    if attempt.variant == Variant.MIDDLE:
-        return {name: (low + high) / 2 for name, (low, high) in ranges.items()}, 0.0
-    if attempt.variant == Variant.ORACLE:
-        return datasets.load_truth(spec, attempt.tier).mismatch, 0.0
-    if attempt.variant == Variant.GRADIENT and from_nothing:
-        return physics.calibrate(spec, ys, ranges, seed=0, report=report), 0.0
-    if attempt.variant == Variant.GRADIENT:
-        return _calibrated(spec, attempt, ys, report)
-    return spec.nominal, 0.0
-
-
-def _calibrated(
-    spec: Spec, attempt: Attempt, ys: list[Array], report: Report
-) -> tuple[dict[str, float], float]:
-    """Calibrate blind: from the measurements and the ranges. Computed once for all methods."""
-    what = {"modality": attempt.modality, "tier": attempt.tier, "inputs": attempt.inputs}
-    if known := Calibration.objects.filter(**what).first():
-        return dict(known.values), known.cpu_seconds
-    start = time.process_time()
-    ranges = datasets.ranges(spec, attempt.tier)
-    values = physics.calibrate(spec, ys, ranges, seed=0, report=report)
-    seconds = time.process_time() - start
-    Calibration.objects.get_or_create(**what, defaults={"values": values, "cpu_seconds": seconds})
-    return values, 0.0

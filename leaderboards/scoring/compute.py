@@ -23,7 +23,7 @@ def compute(attempt: Attempt, report: Report) -> Callable[[], None]:
     if result.cpu_seconds is not None:
         fields["peak_memory_mb"] = usage.peak_memory_mb
     with Files(attempt) as files:
-        arrays = evidence.packed(attempt.modality.spec, result.x_hats)
+        arrays = evidence.packed(result.x_hats)
         fields["arrays"] = files.keep("outputs.npz", arrays)
     return lambda: save(attempt, fields)
 

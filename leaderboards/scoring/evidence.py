@@ -19,7 +19,7 @@ from modalities import datasets, physics
 from modalities.physics import Array, Spec
 from modalities.physics.versions import program_sha256
 
-from .score import TierResult
+from .score import Intervals, TierResult
 
 # Those that the figures depend on.
 PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "h5py")
@@ -29,7 +29,9 @@ PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "h5py")
 class Result:
     """What an attempt gave: its score, its reconstructions, and the spec of each sample.
 
-    program_sha256 is empty where nobody's program ran here. cpu_seconds is the method's own.
+    spec_intervals: the 95 % interval of each parameter, per sample; None for a parameter that was
+    abstained from, and for a sample without any. program_sha256 is empty where nobody's program ran
+    here. cpu_seconds is the method's own.
     """
 
     tier: TierResult
@@ -39,6 +41,7 @@ class Result:
     program_sha256: str = ""
     cpu_seconds: float | None = None
     peak_memory_mb: float | None = None
+    spec_intervals: Sequence[Intervals | None] = ()
 
 
 @lru_cache(maxsize=1)
@@ -77,19 +80,19 @@ def inputs_from(tier: str, version: str, what: str, metrics: str) -> str:
 
 
 def outputs_sha256(x_hats: Sequence[Array]) -> str:
-    """Hash reconstructions, as float32."""
+    """Hash reconstructions, as float32 or complex64."""
     total = hashlib.sha256()
     for x_hat in x_hats:
-        total.update(np.ascontiguousarray(x_hat, "<f4").tobytes())
+        stored = physics.single(x_hat)
+        total.update(stored.astype(stored.dtype.newbyteorder("<")).tobytes())
     return total.hexdigest()
 
 
-def packed(spec: Spec, x_hats: Sequence[Array]) -> bytes:
-    """Pack reconstructions as .npz (float32), by sample."""
+def packed(x_hats: Sequence[Array]) -> bytes:
+    """Pack reconstructions as .npz (float32 or complex64), by sample."""
     file = io.BytesIO()
-    names = datasets.sample_names(spec)
     arrays: dict[str, Any] = {
-        name: np.asarray(x_hat, np.float32) for name, x_hat in zip(names, x_hats, strict=True)
+        datasets.sample_name(i): physics.single(x_hat) for i, x_hat in enumerate(x_hats)
     }
     np.savez_compressed(file, **arrays)
     return file.getvalue()
@@ -101,6 +104,7 @@ def fields_of(attempt: Attempt, result: Result) -> dict[str, Any]:
         "result": result.tier.as_json(),
         "score": result.tier.score,
         "corrected_spec": result.corrected_spec,
+        "spec_intervals": list(result.spec_intervals),
         "metrics_version": result.tier.metrics_version,
         "data_version": data_version(attempt.modality.spec, attempt.tier),
         "inputs_sha256": result.inputs_sha256,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy as np
 from leaderboards.uncertainty import interval
 from modalities import datasets, physics
 from modalities.physics import Array, Spec
+
+Intervals = Mapping[str, tuple[float, float] | None]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,11 @@ class SceneScore:
 
 @dataclass(frozen=True)
 class TierResult:
-    """A tier: the means over its scenes, the interval of the score, and the scenes."""
+    """A tier: the means over its scenes, the interval of the score, and the scenes.
+
+    calibration: what the truth says of the intervals of the spec, see ``coverage``; empty where
+    none were given.
+    """
 
     score: float
     score_low: float | None
@@ -42,6 +48,7 @@ class TierResult:
     spec_error: dict[str, float]
     scenes: tuple[SceneScore, ...]
     metrics_version: str
+    calibration: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Give all of it as JSON data."""
@@ -53,9 +60,10 @@ def score_tier(
     tier: str,
     x_hats: Sequence[Array],
     specs: Sequence[Mapping[str, float]],
+    intervals: Sequence[Intervals | None] = (),
     report: physics.Report = physics.silent,
 ) -> TierResult:
-    """Score one reconstruction and one corrected spec per scene of ``tier``.
+    """Score one reconstruction, one corrected spec and its intervals per scene of ``tier``.
 
     The consistency's operator is built here from the submitted spec, clipped to the tier's range.
     Raise FileNotFoundError where the tier's truth is not on this machine.
@@ -66,12 +74,15 @@ def score_tier(
     scenes = []
     for i, (x_hat, corrected) in enumerate(zip(x_hats, specs, strict=True)):
         report(f"scoring scene {i + 1} of {len(ys)}", i / len(ys))
-        x = truth.x[i].astype(float)
+        x = physics.double(truth.x[i])
         ceiling = physics.consistency(ys[i], true_H, x)
         scenes.append(
-            score_scene(spec, tier, x, ys[i], np.asarray(x_hat, float), corrected, truth, ceiling)
+            score_scene(spec, tier, x, ys[i], physics.double(x_hat), corrected, truth, ceiling)
         )
-    return summary(scenes)
+    found = summary(scenes)
+    if not any(intervals):
+        return found
+    return replace(found, calibration=coverage(intervals, truth.mismatch))
 
 
 def score_scene(
@@ -87,7 +98,7 @@ def score_scene(
     """Score one scene of a tier."""
     ends = datasets.ranges(spec, tier)
     used = {name: float(np.clip(corrected[name], *ends[name])) for name in ends}
-    psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat)
+    psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat, spec.channels)
     consistency = physics.consistency(y, physics.forward(spec, **used), x_hat)
     return SceneScore(
         psnr=psnr,
@@ -122,3 +133,22 @@ def summary(scenes: Sequence[SceneScore]) -> TierResult:
         scenes=tuple(scenes),
         metrics_version=physics.METRICS_VERSION,
     )
+
+
+def coverage(
+    intervals: Sequence[Intervals | None], truth: Mapping[str, float]
+) -> dict[str, dict[str, float | None]]:
+    """Hold the intervals of each sample against the truth, parameter by parameter.
+
+    covered: the share of the intervals that hold the truth, None where there is none.
+    abstained: the share of the samples without an interval for the parameter.
+    """
+    given = [i for i in intervals if i is not None]
+    covered: dict[str, float | None] = {}
+    abstained: dict[str, float | None] = {}
+    for name, true in truth.items():
+        ends = [e for e in (i[name] for i in given) if e is not None]
+        held = [low <= true <= high for low, high in ends]
+        covered[name] = float(np.mean(held)) if held else None
+        abstained[name] = 1 - len(ends) / len(intervals)
+    return {"covered": covered, "abstained": abstained}

@@ -25,13 +25,19 @@ def score(first: Attempt, attempt: Attempt, report: Report) -> Result:
     report("reading the file", 0.05)
     reading = _read(first, attempt)
     tier = score_tier(
-        spec, first.tier, reading.x_hat, reading.corrected_spec, Part(report, 0.15, 0.9)
+        spec,
+        first.tier,
+        reading.x_hat,
+        reading.corrected_spec,
+        reading.spec_intervals,
+        Part(report, 0.15, 0.9),
     )
     report("keeping the reconstructions", 0.9)
     return Result(
         tier=tier,
         x_hats=reading.x_hat,
         corrected_spec=reading.corrected_spec,
+        spec_intervals=reading.spec_intervals,
         inputs_sha256=inputs_of_file(spec, first.tier, first.sha256),
     )
 

@@ -120,16 +120,11 @@ def outputs_of(tier: str, parts: Mapping[str, bytes]) -> list[Array] | None:
             if sum(member.file_size for member in packed.infolist()) > archive.LARGEST:
                 raise BundleError(f"The outputs of {tier} unpack to more than a bundle may hold.")
         with np.load(file, allow_pickle=False) as arrays:
-            return [_double(arrays[name]) for name in sorted(arrays.files)]
+            return [physics.double(arrays[name]) for name in sorted(arrays.files)]
     except BundleError:
         raise
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, MemoryError) as error:
         raise BundleError(f"The outputs of {tier} are not arrays that can be read.") from error
-
-
-def _double(x_hat: Array) -> Array:
-    """Give real numbers as float64, complex ones as complex128."""
-    return x_hat.astype(np.result_type(x_hat, np.float64))
 
 
 def same(claimed: Any, again: Any) -> bool:
@@ -211,7 +206,8 @@ def _figures(spec: Spec, tier: str, x_hats: Sequence[Array], result: Mapping[str
         if tier == ScoreTier.STANDARD:
             scored = summary([_standard(spec, i, x_hat) for i, x_hat in enumerate(x_hats)])
         else:
-            scored = score_tier(spec, tier, x_hats, result["corrected_spec"])
+            specs, intervals = result["corrected_spec"], result["spec_intervals"]
+            scored = score_tier(spec, tier, x_hats, specs, intervals)
     except FileNotFoundError:
         return Unknown(f"the data of the {tier} tier are not here; run build_datasets first.")
     except (ValueError, LookupError):
@@ -223,7 +219,7 @@ def _standard(spec: Spec, index: int, x_hat: Array) -> SceneScore:
     """Score one scene of the standard board, whose forward model is the nominal one."""
     x, H = physics.scene(spec, index, 0), physics.forward(spec)
     y = physics.scenarios.measurement(spec, index, "I", 0)
-    psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat)
+    psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat, spec.channels)
     return SceneScore(
         psnr=psnr,
         ssim=ssim,

@@ -14,13 +14,15 @@ True
 """
 
 from . import scenarios
-from .build import Forward, forward
-from .calibrate import CALIBRATE, calibrate
+from .bounds import cramer_rao
+from .build import Forward, arguments, forward
+from .calibrate import CALIBRATE, Calibrated, calibrate
 from .catalogue import keys, load, parse
+from .matrix import cut_down, matrix
 from .methods import METHODS, Method, reconstruct
-from .metrics import consistency, psnr, ssim
+from .metrics import bounded, consistency, psnr, ssim
 from .noise import measure, noise_of
-from .operator import Adjoint, Array, Chain, Operator, Shape, ShapeError
+from .operator import Adjoint, Array, Chain, Operator, Shape, ShapeError, double, single
 from .phantoms import PHANTOMS, scene
 from .primitives import PRIMITIVES
 from .progress import Cancelled, Part, Report, silent
@@ -38,6 +40,7 @@ __all__ = [
     "TIERS",
     "Adjoint",
     "Array",
+    "Calibrated",
     "Cancelled",
     "CatalogueError",
     "Chain",
@@ -52,11 +55,17 @@ __all__ = [
     "ShapeError",
     "Spec",
     "Step",
+    "arguments",
+    "bounded",
     "calibrate",
     "consistency",
+    "cramer_rao",
+    "cut_down",
+    "double",
     "forward",
     "keys",
     "load",
+    "matrix",
     "measure",
     "noise_of",
     "overall_score",
@@ -66,6 +75,7 @@ __all__ = [
     "scenarios",
     "scene",
     "silent",
+    "single",
     "ssim",
     "standard_score",
     "tier_range",

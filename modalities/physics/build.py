@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from .operator import Chain, Operator, ShapeError
 from .primitives import FUSED, PRIMITIVES
-from .spec import Spec
+from .spec import Mismatch, Spec
 from .tables import CatalogueError
 
 
@@ -55,7 +55,15 @@ def forward(spec: Spec, **mismatch: float) -> Forward:
         steps.append(_step(spec, run, shape, args))
         names.append([spec.chain[i].name for i in run])
         shape = steps[-1].out_shape
-    return Forward(spec, values, steps, names)
+    try:
+        return Forward(spec, values, steps, names)
+    except TypeError as error:
+        raise CatalogueError(f"{spec.key}.toml: chain: {error}") from error
+
+
+def arguments(spec: Spec, i: int) -> dict[str, Any]:
+    """Return all nominal arguments of step ``i``: those of the catalogue, defaults for the rest."""
+    return _defaults(_primitive(spec, i)) | dict(spec.chain[i].args)
 
 
 def _runs(spec: Spec) -> list[list[int]]:
@@ -87,8 +95,30 @@ def _arguments(spec: Spec, i: int, values: dict[str, float]) -> dict[str, Any]:
             raise CatalogueError(f"{where}: expected {kind}, got {value!r}.")
     for m in spec.mismatches:
         if m.step == step.name:
-            args[m.argument] = args[m.argument] + values[m.name]
+            args[m.argument] = args.get(m.argument, _target(spec, i, m)) + values[m.name]
     return args
+
+
+def _target(spec: Spec, i: int, m: Mismatch) -> float:
+    """Return what the mismatch is added to: the argument in the file, else the model's default."""
+    model = _primitive(spec, i)
+    row = f"{spec.key}.toml: mismatch[{spec.mismatches.index(m)}].acts_on:"
+    if m.argument not in _accepted(model):
+        raise CatalogueError(f"{row} {m.name} acts on {m.acts_on}, which the chain lacks.")
+    value = arguments(spec, i).get(m.argument)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        got = "there is none and the model has no default" if value is None else f"got {value!r}"
+        raise CatalogueError(
+            f"{row} {m.acts_on}: expected a number, because {m.name} is added to it, {got}."
+        )
+    return value
+
+
+@cache
+def _defaults(model: Callable[..., Operator]) -> dict[str, Any]:
+    """Return the arguments that a model has a default for."""
+    parameters = inspect.signature(model).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 @cache

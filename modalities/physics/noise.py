@@ -31,7 +31,8 @@ class PoissonGaussian:
     """Counting noise over a background, then read noise.
 
     counts = Poisson(dose·(background + signal)) + N(0, read_noise²), with ``read_noise`` in counts;
-    y = counts/dose − background. Where the mean is negative nothing is counted.
+    y = counts/dose − background. Where the mean is negative nothing is counted. A complex signal is
+    a TypeError: what is counted is an intensity.
     """
 
     dose: float
@@ -39,18 +40,26 @@ class PoissonGaussian:
     background: float = 0.0
 
     def sample(self, signal: Array, rng: np.random.Generator) -> Array:
-        mean = self.dose * np.maximum(self.background + np.asarray(signal, np.float64), 0.0)
+        mean = self.dose * self._mean(signal)
         counts = rng.poisson(mean) + self.read_noise * rng.standard_normal(mean.shape)
         return np.asarray(counts / self.dose - self.background)
 
     def variance(self, signal: Array) -> Array:
-        mean = np.maximum(self.background + np.asarray(signal), 0.0)
-        return np.asarray(mean / self.dose + (self.read_noise / self.dose) ** 2)
+        return np.asarray(self._mean(signal) / self.dose + (self.read_noise / self.dose) ** 2)
+
+    def _mean(self, signal: Array) -> Array:
+        if np.iscomplexobj(signal):
+            raise TypeError("Counts need a real signal, an intensity; got a complex one.")
+        return np.asarray(np.maximum(self.background + np.asarray(signal), 0.0))
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Additive noise of standard deviation ``sigma``; complex data get it in both parts."""
+    """Additive noise of standard deviation ``sigma``.
+
+    Complex data get it in both parts, independently, as a receiver with quadrature detection has
+    it (Gudbjartsson & Patz 1995): circular, with E|y − signal|² = 2·sigma².
+    """
 
     sigma: float
 
@@ -81,7 +90,13 @@ def measure(H: Operator, x: Array, rng: np.random.Generator) -> Array:
     """Make the data of object ``x``: ``H.out_shape``, float64 or complex128.
 
     The expected signal comes from ``H.truth()``, which is finer than ``H`` where ``H`` discretises,
-    so that a reconstruction does not invert the very operator that made its data.
+    so that a reconstruction does not invert the very operator that made its data. Raise TypeError
+    for a complex object that ``H`` takes as real.
     """
-    noise = noise_of(H)
-    return noise.sample(H.truth()(np.asarray(x)), rng)
+    x = np.asarray(x)
+    if H.in_dtype is float and np.iscomplexobj(x):
+        raise TypeError(f"{type(H).__name__} takes a real object, got {x.dtype}.")
+    signal = H.truth()(x)
+    if H.out_dtype is complex and not np.iscomplexobj(signal):
+        signal = signal.astype(complex)
+    return noise_of(H).sample(signal, rng)

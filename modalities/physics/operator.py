@@ -19,6 +19,16 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 
 
+def single(a: Array) -> Array:
+    """Return ``a`` as float32, or as complex64 where it is complex."""
+    return np.asarray(a, np.complex64 if np.iscomplexobj(a) else np.float32)
+
+
+def double(a: Array) -> Array:
+    """Return ``a`` as float64, or as complex128 where it is complex."""
+    return np.asarray(a, np.complex128 if np.iscomplexobj(a) else np.float64)
+
+
 class ShapeError(ValueError):
     """An array or a chain has a shape that the operator does not take."""
 
@@ -27,7 +37,9 @@ class Operator:
     """Map arrays of ``in_shape`` to arrays of ``out_shape``.
 
     Subclasses set both shapes and define ``_apply`` and, where linear, ``_adjoint``. Precision
-    follows the input: float32 stays float32, so adjoint tests must pass float64.
+    follows the input: float32 stays float32, so adjoint tests must pass float64. ``in_dtype`` and
+    ``out_dtype`` are ``float`` or ``complex``. An operator that ``keeps_dtype`` takes either and
+    gives the same; in a chain the other steps say which it is.
     """
 
     in_shape: Shape
@@ -35,6 +47,7 @@ class Operator:
     is_linear: bool = True
     in_dtype: type = float
     out_dtype: type = float
+    keeps_dtype: bool = False
 
     def __call__(self, x: Array) -> Array:
         """Apply the operator to ``x``; raise ShapeError if its shape is not ``in_shape``."""
@@ -106,7 +119,11 @@ class Adjoint(Operator):
 
 
 class Chain(Operator):
-    """Operators in the order of the diagram: ``Chain([first, …, last])(x) = last(…first(x))``."""
+    """Operators in the order of the diagram: ``Chain([first, …, last])(x) = last(…first(x))``.
+
+    Raise ShapeError where two steps do not fit, TypeError where a step that takes real values
+    follows one that gives complex ones.
+    """
 
     def __init__(self, steps: Sequence[Operator]) -> None:
         if not steps:
@@ -119,7 +136,8 @@ class Chain(Operator):
                 )
         self.steps: tuple[Operator, ...] = tuple(steps)
         self.in_shape, self.out_shape = steps[0].in_shape, steps[-1].out_shape
-        self.in_dtype, self.out_dtype = steps[0].in_dtype, steps[-1].out_dtype
+        self.in_dtype = next((s.in_dtype for s in steps if not s.keeps_dtype), float)
+        self._entering, self.out_dtype = self._dtypes()
         self.is_linear = all(step.is_linear for step in steps)
 
     def __iter__(self) -> Iterator[Operator]:
@@ -138,12 +156,29 @@ class Chain(Operator):
     def describe(self) -> str:
         return "\n".join(step.describe() for step in self.steps)
 
+    def _dtypes(self) -> tuple[list[type], type]:
+        """Follow the dtype through the steps: what enters each of them, and what comes out."""
+        entering, dtype, source = [], self.in_dtype, ""
+        for step in self.steps:
+            if dtype is complex and step.in_dtype is float and not step.keeps_dtype:
+                raise TypeError(
+                    f"{type(step).__name__} takes real values, but {source or 'the object'} "
+                    "is complex."
+                )
+            entering.append(dtype)
+            if not step.keeps_dtype:
+                dtype, source = step.out_dtype, f"what {type(step).__name__} gives"
+        return entering, dtype
+
     def _apply(self, x: Array) -> Array:
         for step in self.steps:
             x = step(x)
         return x
 
     def _adjoint(self, y: Array) -> Array:
-        for step in reversed(self.steps):
+        for step, dtype in zip(reversed(self.steps), reversed(self._entering), strict=True):
             y = step.H(y)
+            if dtype is float and np.iscomplexobj(y):
+                # Real values that enter a complex space: the adjoint of that is the real part.
+                y = np.ascontiguousarray(y.real)
         return y

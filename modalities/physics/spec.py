@@ -18,9 +18,14 @@ from .tables import CatalogueError, Table
 # The tiers' ranges are multiples of the perturbed value: (lowest, highest) of Δθ / Δθ_perturbed.
 TIER_SPAN = {"public": (-1.0, 2.0), "dev": (-1.2, 1.8), "hidden": (-0.7, 2.3)}
 TIERS = tuple(TIER_SPAN)
+# Scenes of the kinds that methods were made for, and scenes of other kinds.
+HOME, AWAY = GROUPS = ("home", "away")
 
 # The names of modalities and mismatches: they become addresses and arguments.
 KEY = r"[a-z][a-z0-9_]*"
+
+# The names of axes in space; an axis of another name holds channels, such as bands or energies.
+SPATIAL = ("x", "y", "z")
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,10 @@ class Scene:
     def is_away(self) -> bool:
         return bool(self.tiers)
 
+    @property
+    def group(self) -> str:
+        return AWAY if self.is_away else HOME
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -94,6 +103,18 @@ class Spec:
         if tier not in TIER_SPAN:
             raise CatalogueError(f"There is no tier '{tier}'; the tiers are {', '.join(TIERS)}.")
         return self.scenes + tuple(scene for scene in self.away if tier in scene.tiers)
+
+    def group(self, name: str, tier: str = "public") -> range:
+        """List the samples of a tier that are at home or away, by their indices."""
+        if name not in GROUPS:
+            raise CatalogueError(f"There is no group '{name}'; the groups are {', '.join(GROUPS)}.")
+        at_home = len(self.scenes)
+        return range(at_home) if name == HOME else range(at_home, len(self.samples(tier)))
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Number the axes of the object that are not in space: bands, energies, times."""
+        return tuple(i for i, name in enumerate(self.axes) if name not in SPATIAL)
 
     @property
     def nominal(self) -> dict[str, float]:
@@ -216,16 +237,9 @@ def _mismatch(row: Table) -> Mismatch:
 
 
 def _check_target(row: Table, m: Mismatch, chain: tuple[Step, ...]) -> None:
-    """Check that the mismatch acts on a number of the chain."""
-    args = next((step.args for step in chain if step.name == m.step), {})
-    if m.argument not in args:
+    """Check that the mismatch acts on a step of the chain; ``build`` knows its arguments."""
+    if m.step not in (step.name for step in chain):
         row.refuse("acts_on", f"{m.name} acts on {m.acts_on}, which the chain lacks.")
-    value = args[m.argument]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        row.refuse(
-            "acts_on",
-            f"{m.acts_on}: expected a number, because {m.name} is added to it, got {value!r}.",
-        )
 
 
 def _away(row: Table) -> Scene:

@@ -99,7 +99,7 @@ def denoiser() -> None:
 def scenarios(draws: int) -> None:
     """Reconstruct the four scenes in the four scenarios, calibrated once for each draw."""
     print(f"\nScenarios: mean PSNR/SSIM over four scenes and {draws} draws; CPU s per scene")
-    believed = [physics.scenarios.calibrated(SPEC, seed) for seed in range(draws)]
+    believed = [physics.scenarios.calibrated(SPEC, seed).values for seed in range(draws)]
     table_head("method", *physics.scenarios.SCENARIOS, "ρ", "CPU s")
     for name, method in physics.METHODS["stem"].items():
         if not method.is_available():
@@ -128,7 +128,7 @@ def tiers(draws: int) -> None:
         for draw in range(draws):
             truth, ys, xs = drawn(tier, draw)
             start = time.process_time()
-            found = physics.calibrate(SPEC, ys, ranges(tier))
+            found = physics.calibrate(SPEC, ys, ranges(tier)).values
             seconds.append(time.process_time() - start)
             believed = (SPEC.nominal, truth, found)
             rows.append([scores(physics.forward(SPEC, **b), xs, ys) for b in believed])
@@ -147,7 +147,7 @@ def calibration(truths: int) -> None:
         tier = physics.TIERS[i % len(physics.TIERS)]
         truth, ys, _ = drawn(tier, 1000 + i)
         start = time.process_time()
-        found = physics.calibrate(SPEC, ys, ranges(tier))
+        found = physics.calibrate(SPEC, ys, ranges(tier)).values
         seconds = time.process_time() - start
         pairs.append([[truth[n], found[n]] for n in NAMES])
         errors.append([(found[n] - truth[n]) / np.ptp(ranges(tier)[n]) for n in NAMES])

@@ -132,7 +132,7 @@ def scenarios(draws: int) -> None:
     print("\nScenarios: mean PSNR/SSIM over four scenes; ρ = (IV − II)/(III − II); CPU s per scene")
     print("".join(f"{h:>14}" for h in ("draw", "method", "I", "II", "III", "IV", "ρ", "CPU s")))
     for seed in range(draws):
-        believed = physics.scenarios.calibrated(SPEC, seed)
+        believed = physics.scenarios.calibrated(SPEC, seed).values
         for method in METHODS:
             row = [str(seed), method]
             psnrs, seconds = {}, []
@@ -180,7 +180,7 @@ def calibrated(
         for i in range(len(SPEC.scenes))
     ]
     start = time.process_time()
-    estimate = physics.calibrate(SPEC, ys, ranges)
+    estimate = physics.calibrate(SPEC, ys, ranges).values
     seconds = time.process_time() - start
     widths = [ranges[n][1] - ranges[n][0] for n in NAMES]
     cells = [

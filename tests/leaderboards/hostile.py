@@ -14,7 +14,9 @@ from h5py import h5p, h5s, h5t
 from leaderboards.intake.expectation import Expectation
 
 SHAPE = (64, 48)
-EXPECTED = Expectation(("sample_00", "sample_01"), SHAPE, {"tilt": (-1.0, 2.0), "gain": (0.5, 1.5)})
+RANGES = {"tilt": (-1.0, 2.0), "gain": (0.5, 1.5)}
+EXPECTED = Expectation(("sample_00", "sample_01"), SHAPE, RANGES)
+EXPECTED_COMPLEX = Expectation(EXPECTED.samples, SHAPE, RANGES, is_complex=True)
 SPEC = json.dumps({"tilt": 0.25, "gain": 1.0})
 CANARY = 0.7071
 
@@ -23,7 +25,10 @@ Edit = Callable[[h5py.File], None]
 
 def write(path: Path, edit: Edit | None = None, *, file: dict | None = None, **dataset) -> Path:
     """Write a good submission, then let ``edit`` spoil it."""
-    values = np.random.default_rng(1).random(SHAPE)
+    rng = np.random.default_rng(1)
+    values = rng.random(SHAPE)
+    if np.dtype(dataset.get("dtype", "f8")).kind == "c":
+        values = values * np.exp(1j * rng.uniform(0, 6, SHAPE))
     with h5py.File(path, "w", **(file or {})) as h5:
         for name in EXPECTED.samples:
             group = h5.create_group(name)
@@ -62,6 +67,13 @@ def spec(value: object, dtype: object = None) -> Edit:
     def edit(h5: h5py.File) -> None:
         del h5["sample_01"].attrs["corrected_spec"]
         h5["sample_01"].attrs.create("corrected_spec", value, dtype=dtype)
+
+    return edit
+
+
+def intervals(value: object) -> Edit:
+    def edit(h5: h5py.File) -> None:
+        h5["sample_01"].attrs["spec_intervals"] = value
 
     return edit
 
@@ -197,7 +209,10 @@ REFUSED: dict[str, tuple[Edit, tuple[str, ...]]] = {
     "integers": (data(np.zeros(SHAPE, "i4")), ("sample_01/x_hat", "integers")),
     "unsigned bytes": (data(np.zeros(SHAPE, "u1")), ("sample_01/x_hat", "integers")),
     "booleans": (data(np.zeros(SHAPE, "?")), ("sample_01/x_hat", "enumerations")),
-    "complex numbers": (data(np.zeros(SHAPE, "c8")), ("sample_01/x_hat", "floats of 2, 4 or 8")),
+    "complex numbers": (
+        data(np.zeros(SHAPE, "c8")),
+        ("sample_01/x_hat", "floats of 2, 4 or 8 bytes, got complex numbers"),
+    ),
     "long doubles": (data(np.zeros(SHAPE, "longdouble")), ("sample_01/x_hat", "floats of 2, 4")),
     "text": (data(np.full(SHAPE, b"0.5")), ("sample_01/x_hat", "text")),
     "opaque bytes": (data(np.zeros(SHAPE, "V4")), ("sample_01/x_hat", "floats of 2, 4 or 8")),
@@ -277,6 +292,20 @@ REFUSED: dict[str, tuple[Edit, tuple[str, ...]]] = {
         lambda h5: h5["sample_01"].attrs.__delitem__("corrected_spec"),
         ("sample_01/corrected_spec", "missing"),
     ),
+    "intervals that are not JSON": (intervals("tilt"), ("sample_01/spec_intervals", "JSON")),
+    "intervals without one parameter": (intervals('{"tilt": [0, 1]}'), ("exactly tilt, gain",)),
+    "an interval that is a number": (
+        intervals('{"tilt": 0.1, "gain": null}'),
+        ("sample_01/spec_intervals", "tilt: expected [lowest, highest] or null"),
+    ),
+    "an interval of three": (intervals('{"tilt": [0, 1, 2], "gain": null}'), ("or null",)),
+    "an interval the wrong way round": (
+        intervals('{"tilt": [1, 0], "gain": null}'),
+        ("lower end first, got [1, 0]",),
+    ),
+    "an interval of texts": (intervals('{"tilt": ["0", "1"], "gain": null}'), ("got str",)),
+    "an interval without end": (intervals('{"tilt": [0, 1e999], "gain": null}'), ("tilt",)),
+    "intervals that are not text": (intervals(3.5), ("sample_01/spec_intervals", "text")),
     "a spec that is not JSON": (spec("tilt: 0.25"), ("sample_01/corrected_spec", "JSON")),
     "an empty spec": (spec("{}"), ("exactly tilt, gain", "got none")),
     "a spec that is a list": (spec("[0.25, 1.0]"), ("expected a JSON object, got list",)),
@@ -340,4 +369,53 @@ ACCEPTED: dict[str, dict] = {
     "the newest file format": {"file": {"libver": "latest"}},
     "the newest file format, chunked": {"file": {"libver": "latest"}, "chunks": (16, 16)},
     "groups in the order they were made": {"file": {"track_order": True}},
+}
+
+
+def pairs(names: tuple[str, str], offsets: tuple[int, int] = (0, 4), size: int = 8) -> np.dtype:
+    """A compound of two float32."""
+    parts = {"names": names, "formats": ["<f4", "<f4"], "offsets": offsets, "itemsize": size}
+    return np.dtype(parts)
+
+
+# Where a complex object is expected: name -> (edit, words that the report must contain).
+REFUSED_AS_COMPLEX: dict[str, tuple[Edit, tuple[str, ...]]] = {
+    "real numbers": (data(np.zeros(SHAPE, "f4")), ("complex numbers of 8 or 16", "got floats")),
+    "integers": (data(np.zeros(SHAPE, "i4")), ("complex numbers of 8 or 16", "got integers")),
+    "long doubles": (data(np.zeros(SHAPE, "clongdouble")), ("complex numbers of 8 or 16",)),
+    "other names": (data(np.zeros(SHAPE, pairs(("re", "im")))), ("got compounds",)),
+    "the imaginary part first": (
+        data(np.zeros(SHAPE, pairs(("r", "i"), offsets=(4, 0)))),
+        ("got compounds",),
+    ),
+    "room behind the parts": (data(np.zeros(SHAPE, pairs(("r", "i"), size=12))), ("compounds",)),
+    "two channels instead": (data(np.zeros((*SHAPE, 2), "f4")), ("complex numbers",)),
+    "another shape": (data(np.zeros((48, 64), "c8")), ("complex64 (64, 48)", "(48, 64)")),
+    "NaN in the imaginary part": (with_value(complex(0, np.nan)), ("1 that are NaN",)),
+    "an infinite real part": (with_value(complex(-np.inf, 0)), ("1 that are NaN or infinite",)),
+    "a huge imaginary part": (with_value(complex(0, -1e7)), ("1e+06", "1e+07")),
+    "a chunk cut off": (
+        replaced(lambda g: short_chunk(g)),
+        ("sample_01/x_hat", "24576 bytes, got 12288"),
+    ),
+}
+
+
+def short_chunk(group: h5py.Group) -> None:
+    dataset = group.create_dataset("x_hat", SHAPE, "c8", chunks=SHAPE)
+    dataset.id.write_direct_chunk((0, 0), RAW)
+
+
+ACCEPTED_AS_COMPLEX: dict[str, dict] = {
+    "complex64": {"dtype": "c8"},
+    "complex128": {"dtype": "c16"},
+    "big-endian": {"dtype": ">c8"},
+    "shuffle, gzip, fletcher32": {
+        "dtype": "c8",
+        "chunks": (30, 29),
+        "compression": 4,
+        "shuffle": True,
+        "fletcher32": True,
+    },
+    "the newest file format": {"dtype": "c16", "file": {"libver": "latest"}},
 }

@@ -160,7 +160,8 @@ def test_a_computed_field_that_is_wrong_differs_though_its_signature_is_right(co
         value = dict(leaves(manifest))[path]
         verdicts = by_field(verify(resealed(content, at(path, other(value)), sign=True)))
         follows = f"{path.rpartition('.')[0]}.inputs" if path.endswith("_version") else path
-        assert verdicts[follows] == Verdict.DIFFERS, path
+        wrong = [field for field, verdict in verdicts.items() if verdict == Verdict.DIFFERS]
+        assert any(field.startswith(follows) for field in wrong), path
 
 
 def test_a_file_or_format_that_is_wrong_is_refused_though_its_signature_is_right(content):

@@ -13,19 +13,26 @@ import pytest
 
 from leaderboards.intake.reader import CHILD, Refused, read_submission
 from tests.leaderboards import hostile
-from tests.leaderboards.hostile import ACCEPTED, EXPECTED, REFUSED, SHAPE, write
+from tests.leaderboards.hostile import (
+    ACCEPTED,
+    EXPECTED,
+    EXPECTED_COMPLEX,
+    REFUSED,
+    SHAPE,
+    write,
+)
 from tests.needs import FULL
 
 
-def problems_of(path: Path) -> list[str]:
+def problems_of(path: Path, expected=EXPECTED) -> list[str]:
     with path.open("rb") as upload, pytest.raises(Refused) as refused:
-        read_submission(upload, EXPECTED)
+        read_submission(upload, expected)
     return refused.value.problems
 
 
-def reading_of(path: Path):
+def reading_of(path: Path, expected=EXPECTED):
     with path.open("rb") as upload:
-        return read_submission(upload, EXPECTED)
+        return read_submission(upload, expected)
 
 
 @pytest.fixture
@@ -43,6 +50,11 @@ def test_a_proper_file_is_read_exactly(name, path):
     assert reading.corrected_spec == [{"tilt": 0.25, "gain": 1.0}] * 2
 
 
+def test_intervals_of_the_spec_are_read_and_may_be_left_out_or_abstain(path):
+    write(path, hostile.intervals('{"gain": null, "tilt": [-3, 0.5]}'))
+    assert reading_of(path).spec_intervals == [None, {"tilt": (-3.0, 0.5), "gain": None}]
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_bad_file_is_refused_with_its_reason(name, path):
     hostile.other_file(path)
@@ -53,6 +65,27 @@ def test_a_bad_file_is_refused_with_its_reason(name, path):
         assert any(word in problem for problem in problems), problems
     assert all(problem.endswith(".") for problem in problems)
     assert str(hostile.CANARY) not in " ".join(problems)
+
+
+@pytest.mark.parametrize("name", hostile.ACCEPTED_AS_COMPLEX)
+def test_complex_numbers_are_read_exactly_where_the_object_is_complex(name, path):
+    write(path, **hostile.ACCEPTED_AS_COMPLEX[name])
+    reading = reading_of(path, EXPECTED_COMPLEX)
+    with h5py.File(path) as h5:
+        for i, sample in enumerate(EXPECTED.samples):
+            assert reading.x_hat[i].dtype == np.complex64
+            assert np.abs(reading.x_hat[i].imag).max() > 0.5
+            np.testing.assert_array_equal(reading.x_hat[i], h5[f"{sample}/x_hat"][:].astype("c8"))
+
+
+@pytest.mark.parametrize("name", hostile.REFUSED_AS_COMPLEX)
+def test_what_is_no_complex_object_is_refused_with_its_reason(name, path):
+    edit, words = hostile.REFUSED_AS_COMPLEX[name]
+    write(path, edit, dtype="c16")
+    problems = problems_of(path, EXPECTED_COMPLEX)
+    for word in words:
+        assert any(word in problem for problem in problems), problems
+    assert all(problem.startswith("sample_01/x_hat") for problem in problems), problems
 
 
 def test_a_block_before_the_signature_is_refused(path):

@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from skimage.metrics import structural_similarity
 
-from leaderboards import tasks
+from leaderboards import calibration_page, tasks
 from leaderboards.models import Attempt, Board, Entry, Kind, Origin, Quota, TierScore, Trust
 from leaderboards.scoring import uploads
 from modalities import datasets, physics
@@ -35,12 +35,14 @@ def stem(settings, folder):
     return challenge.open_challenge(settings, folder, catalogue=False)
 
 
-def submission_file(path: Path, x_hats, specs) -> bytes:
+def submission_file(path: Path, x_hats, specs, intervals: dict | None = None) -> bytes:
     with h5py.File(path, "w") as h5:
         for i, (x_hat, spec) in enumerate(zip(x_hats, specs, strict=True)):
             group = h5.create_group(f"sample_{i:02d}")
             group.create_dataset("x_hat", data=np.asarray(x_hat, "f4"), compression="gzip")
             group.attrs["corrected_spec"] = json.dumps(spec)
+            if intervals:
+                group.attrs["spec_intervals"] = json.dumps(intervals)
     return path.read_bytes()
 
 
@@ -102,7 +104,7 @@ def test_the_evidence_says_what_went_in_what_came_out_and_where(stem, tmp_path):
     content = submission_file(tmp_path / "s.h5", x_hats, specs)
     done = score(submit(stem, make_method(stem), make_user(), content))
     kept = done.reconstructions()
-    assert list(kept) == list(datasets.sample_names(stem.spec))
+    assert list(kept) == list(datasets.sample_names(stem.spec, "public"))
     for x_hat, sent in zip(kept.values(), x_hats, strict=True):
         np.testing.assert_array_equal(x_hat, np.asarray(sent, "f4"))
     whole = b"".join(x_hat.astype("<f4").tobytes() for x_hat in kept.values())
@@ -116,20 +118,49 @@ def test_the_evidence_says_what_went_in_what_came_out_and_where(stem, tmp_path):
 def test_the_spec_error_is_the_distance_from_the_truth_in_parts_of_the_range(stem, tmp_path):
     truth = datasets.draw(stem.spec, "public").mismatch
     x_hats, _ = wiener(stem, "public")
-    content = submission_file(tmp_path / "s.h5", x_hats, [truth] * 4)
+    content = submission_file(tmp_path / "s.h5", x_hats, [truth] * len(x_hats))
     done = score(submit(stem, make_method(stem), make_user(), content))
     assert max(done.result["spec_error"].values()) < 1e-9
     assert done.result["ceiling"] >= done.result["consistency"] - 0.2
 
 
+@pytest.mark.parametrize("tier", ["public", "dev"])
+def test_intervals_are_held_against_the_truth_and_only_an_open_tier_tells(
+    stem, tmp_path, tier, client
+):
+    truth = datasets.load_truth(stem.spec, tier).mismatch
+    (first, true), (second, _), (third, _) = truth.items()
+    intervals = {first: [true - 1e-3, true + 1e-3], second: [-9e5, -8e5], third: None}
+    content = submission_file(tmp_path / "s.h5", *wiener(stem, tier), intervals)
+    done = score(submit(stem, make_method(stem), make_user(), content, tier))
+    expected = {
+        "covered": {first: 1.0, second: 0.0, third: None},
+        "abstained": {first: 0.0, second: 0.0, third: 1.0},
+    }
+    assert done.result["calibration"] == expected
+    assert done.spec_intervals == [intervals] * len(done.corrected_spec)
+    told = TierScore.objects.get(attempt=done).calibration
+    assert told == (expected if tier == "public" else {})
+    if tier == "public":
+        (row,) = calibration_page.of(stem).rows
+        assert row.covered_text == "1 of 2"
+        assert row.abstained == [third]
+        (told,) = client.get("/api/v1/modalities/stem/calibration/").json()
+        assert [p["covered"] for p in told["parameters"]] == [1.0, 0.0, None]
+    else:
+        assert calibration_page.of(stem).rows == []
+
+
 def test_a_refused_file_lists_its_problems_and_costs_nothing(stem, tmp_path, settings):
     settings.PWM_DEV_SUBMISSIONS_A_DAY = 1
     user, method = make_user(), make_method(stem)
-    bad = submission_file(tmp_path / "s.h5", [np.zeros((3, 3))] * 4, [{"probe_size": 9}] * 4)
+    count = len(stem.spec.samples("dev"))
+    wrong = [np.zeros((3, 3))] * count, [{"probe_size": 9}] * count
+    bad = submission_file(tmp_path / "s.h5", *wrong)
     refused = score(submit(stem, method, user, bad, "dev"))
     assert refused.state == State.FAILED
     assert refused.error_code == "refused"
-    assert len(refused.problems) == 8
+    assert len(refused.problems) == 2 * count
     assert (
         refused.problems[0] == "sample_00/x_hat: expected float32 (256, 256), got float32 (3, 3)."
     )
@@ -167,8 +198,8 @@ def test_a_message_that_comes_twice_scores_once(stem, tmp_path):
 
 
 def test_submitting_the_public_truth_does_not_help_on_dev(stem, tmp_path):
-    with_truth = datasets.load_truth(stem.spec, "public")
-    content = submission_file(tmp_path / "s.h5", with_truth.x, [stem.spec.nominal] * 4)
+    xs = datasets.load_truth(stem.spec, "public").x
+    content = submission_file(tmp_path / "s.h5", xs, [stem.spec.nominal] * len(xs))
     honest = submission_file(tmp_path / "h.h5", *wiener(stem, "dev"))
     user = make_user()
     copied = score(submit(stem, make_method(stem), user, content, "dev"))

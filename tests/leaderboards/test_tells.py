@@ -18,6 +18,7 @@ RESULT = {
     "ceiling": 0.95123456,
     "spec_error": {"probe_size": 0.0712345},
     "scenes": [{"score": 0.6}, {"score": 0.62}],
+    "calibration": {"covered": {"probe_size": 1.0}, "abstained": {"probe_size": 0.0}},
     "metrics_version": "0123456789ab",
 }
 
@@ -43,6 +44,7 @@ def test_a_secret_tier_tells_rounded_means_and_no_spec_error(tier):
         "consistency": 0.912,
         "ceiling": 0.951,
         "spec_error": {},
+        "calibration": {},
         "cpu_seconds": 10.0,
         "peak_memory_mb": 400.0,
     }

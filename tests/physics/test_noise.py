@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modalities.physics import PRIMITIVES, measure
+from modalities.physics import PRIMITIVES, Chain, measure
 from modalities.physics.noise import Gaussian, PoissonGaussian
 
 
@@ -60,3 +60,22 @@ def test_gain_scales_the_data_and_their_noise_alike(rng):
 
     assert bright(2.0).mean() == pytest.approx(1.0, rel=1e-2)
     assert bright(2.0).var() == pytest.approx(1.0 / 100, rel=0.03)
+
+
+def test_counts_of_a_complex_signal_are_refused(rng):
+    noise = PoissonGaussian(dose=10.0)
+    for call in (lambda: noise.sample(np.ones(3, complex), rng), lambda: noise.variance(1j)):
+        with pytest.raises(TypeError, match="real signal"):
+            call()
+
+
+def test_real_signal_in_a_complex_receiver_gets_complex_noise(rng):
+    H = Chain([PRIMITIVES["detect"]["additive"]((9_999,), sigma=0.5, real=False)])
+    y = measure(H, np.ones(9_999), rng)
+    assert y.imag.std() == pytest.approx(0.5, rel=0.05)
+
+
+def test_complex_object_of_a_chain_of_real_ones_is_refused(rng):
+    H = PRIMITIVES["detect"]["counts"]((5,), dose=1.0)
+    with pytest.raises(TypeError, match="takes a real object, got complex128"):
+        measure(H, np.ones(5, complex), rng)

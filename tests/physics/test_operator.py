@@ -55,3 +55,42 @@ def test_chain_of_nonlinear_steps_refuses_an_adjoint(rng):
 def test_chain_without_a_detector_has_no_noise():
     with pytest.raises(TypeError, match="end the chain with a 'detect' step"):
         noise_of(Chain([mask((6, 7)), gaussian((6, 7))]))
+
+
+def fresnel(shape, real):
+    args = {"wavelength": 0.5, "distance": 20.0, "pixel": 1.0, "real": real}
+    return PRIMITIVES["propagate"]["fresnel"](shape, **args)
+
+
+def additive(shape, real):
+    return PRIMITIVES["detect"]["additive"](shape, sigma=0.1, real=real)
+
+
+def lit(shape):
+    return PRIMITIVES["illuminate"]["random"](shape, cells=2, patterns=3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "dtypes"),
+    [
+        ([mask((6, 8)), fresnel((6, 8), False), lit((6, 8))], (complex, complex)),
+        ([mask((6, 8)), fresnel((6, 8), True), mask((6, 8))], (float, complex)),
+        ([mask((6, 8)), gaussian((6, 8)), lit((6, 8))], (float, float)),
+        ([mask((6, 8)), lit((6, 8))], (float, float)),
+        ([gaussian((6, 8)), fresnel((6, 8), False)], (float, complex)),
+        ([gaussian((6, 8)), additive((6, 8), False)], (float, complex)),
+    ],
+)
+def test_chain_follows_real_and_complex_values_through_its_steps(steps, dtypes, rng):
+    chain = Chain(steps)
+    assert (chain.in_dtype, chain.out_dtype) == dtypes
+    assert adjoint_gap(chain, rng) < 1e-12
+    x, y = np.ones(chain.in_shape, chain.in_dtype), np.ones(chain.out_shape, chain.out_dtype)
+    assert chain.H(y).dtype == x.dtype
+    if dtypes[0] is complex:
+        assert np.iscomplexobj(chain(x))
+
+
+def test_real_step_after_a_complex_one_is_refused_by_name():
+    with pytest.raises(TypeError, match="Additive takes real values, but what Fresnel gives is co"):
+        Chain([fresnel((6, 8), False), mask((6, 8)), additive((6, 8), True)])

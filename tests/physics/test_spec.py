@@ -49,11 +49,21 @@ def test_good_file_is_read():
         ("feature = 2", "in_shape = 2", "chain[0].args.in_shape is not an argument"),
         ("feature = 2", 'feature = "two"', "chain[0].args.feature: expected int, got 'two'"),
         ("feature = 2", "feature = true", "chain[0].args.feature: expected int, got True"),
-        ("alpha = 1.0", 'alpha = "1"', "expected a number, because error is added to it"),
+        ("alpha = 1.0", 'alpha = "1"', "chain[1].args.alpha: expected float, got '1'"),
         ("axes = [0]", "axes = 0", "chain[2].args: "),
         ("feature = 2", "feature = 0", "chain[0].args: feature must be at least one pixel, got 0."),
-        ("alpha = 1.0, ", "", "error acts on disperse.alpha, which the chain lacks"),
-        ("alpha = 1.0", "alpha = [1.0]", "expected a number, because error is added to it"),
+        (
+            "alpha = 1.0, ",
+            "",
+            "because error is added to it, there is none and the model has no",
+        ),
+        ("alpha = 1.0", "alpha = [1.0]", "chain[1].args.alpha: expected float, got [1.0]"),
+        (
+            "disperse.alpha",
+            "accumulate.axes",
+            "because error is added to it, got [0]",
+        ),
+        ("disperse.alpha", "convolve.fwhm", "error acts on convolve.fwhm, which the chain lacks"),
         ("margin = 3", "margin = -3", "chain[1].args: aperture and margin are not negative"),
         ("axes = [0]", "axes = [7]", "chain[2].args: axes must name axes of (5, 12, 18), got [7]"),
         ("dose = 200.0", "dose = 0.0", "chain[3].args: dose must be positive"),
@@ -109,6 +119,24 @@ def test_mismatch_is_added_to_what_the_file_says():
     assert forward(spec).step("disperse").alpha == 1.0
     assert forward(spec, error=0.25).step("disperse").alpha == 1.25
     assert forward(spec, error=0.25).mismatch == {"error": 0.25}
+
+
+def test_mismatch_may_act_on_an_argument_that_the_file_leaves_at_its_default():
+    text = changed("disperse.alpha", "disperse.aperture")
+    spec = parse(text, "cassi.toml")
+    assert forward(spec).step("disperse").aperture == 0.0
+    assert forward(spec, error=0.25).step("disperse").aperture == 0.25
+
+
+def test_two_mismatches_of_one_argument_add_up():
+    row = GOOD[GOOD.index("[[mismatch]]") : GOOD.index("[[scene]]")]
+    spec = parse(GOOD + "\n" + row.replace('"error"', '"drift"'), "cassi.toml")
+    assert forward(spec, error=0.25, drift=0.5).step("disperse").alpha == 1.75
+
+
+def test_axes_that_are_not_in_space_are_channels():
+    assert parse(GOOD, "cassi.toml").channels == ()
+    assert parse(changed('"z"', '"λ"'), "cassi.toml").channels == (0,)
 
 
 def test_nominal_operator_knows_no_error(rng):

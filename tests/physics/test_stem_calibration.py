@@ -28,7 +28,7 @@ def measurements(truth, seed):
 
 
 def errors(truth, tier, seed):
-    found = physics.calibrate(SPEC, measurements(truth, seed), ranges(tier))
+    found = physics.calibrate(SPEC, measurements(truth, seed), ranges(tier)).values
     return {n: abs(found[n] - truth[n]) / (hi - lo) for n, (lo, hi) in ranges(tier).items()}
 
 
@@ -47,7 +47,7 @@ def test_calibration_of_the_nominal_system_finds_no_mismatch():
 
 def test_calibration_repeats_to_the_bit():
     ys = measurements(SPEC.perturbed, 402)[:2]
-    first, second = (physics.calibrate(SPEC, ys, ranges("public"), seed=s) for s in (0, 1))
+    first, second = (physics.calibrate(SPEC, ys, ranges("public"), seed=s).values for s in (0, 1))
     assert first == second
 
 
@@ -72,7 +72,7 @@ def test_calibration_stops_when_told_to():
 
 
 def test_blind_calibration_wins_back_nearly_all_that_the_mismatch_cost():
-    found, scenes = scenarios.calibrated(SPEC), range(4 if FULL else 1)
+    found, scenes = scenarios.calibrated(SPEC).values, range(4 if FULL else 1)
     outcomes = {
         s: [scenarios.run(SPEC, "richardson_lucy_sieve", i, s, spec_hat=found) for i in scenes]
         for s in ("II", "III", "IV")
@@ -97,6 +97,6 @@ def test_calibration_takes_another_frame_and_another_microscope():
     truth = {"probe_size": 0.08, "convergence_angle": -0.3, "scan_distortion": 0.6}
     H, rng = physics.forward(spec, **truth), np.random.default_rng(5)
     ys = [physics.measure(H, physics.scene(spec, i, 3), rng) for i in range(4)]
-    found = physics.calibrate(spec, ys, ranges("public"))
+    found = physics.calibrate(spec, ys, ranges("public")).values
     for name, (low, high) in ranges("public").items():
         assert abs(found[name] - truth[name]) < 2.5 * ALLOWED[name] * (high - low)

@@ -26,7 +26,7 @@ def series():
 
 
 def test_calibration_of_a_small_slab_comes_near_the_truth(series):
-    found = physics.calibrate(SMALL, series, RANGES)
+    found = physics.calibrate(SMALL, series, RANGES).values
     allowances = {"tilt_angle": 0.03, "tilt_axis": 0.1, "defocus_gradient": 0.2}
     for name, allowed in allowances.items():
         low, high = RANGES[name]

@@ -146,7 +146,7 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
     start += [f"/modalities/stem/data/{tier}.h5" for tier in (*SECRET, "truth", "..")]
     start += [f"/media/{path}" for path in _secret_names()]
     start += [f"/static/{path}" for path in _secret_names()]
-    start += [f"{sent['Location']}{i}-{kind}.webp" for i in range(4) for kind in ("truth", "error")]
+    start += [f"{sent['Location']}{i}-{kind}.webp" for i in range(8) for kind in ("truth", "error")]
 
     oracles = Attempt.objects.filter(variant="oracle", tier__in=SECRET)
     assert not any(oracle.corrected_spec for oracle in oracles)

@@ -99,6 +99,33 @@ def test_a_weak_key_is_refused(tmp_path: Path) -> None:
     assert "PWM_SECRET_KEY is too weak" in done.stderr
 
 
+WORDS = "Correct horse battery staple, said 4 of us in the laboratory"
+
+
+@pytest.mark.parametrize("weak", [WORDS, WORDS.replace(" ", "").lower(), "Ab1" * 20, "0123" * 20])
+def test_a_data_key_that_somebody_thought_up_is_refused(tmp_path, monkeypatch, weak):
+    """Each guess of it could be tested against the files that everybody can download."""
+    monkeypatch.setenv("PWM_DATA_KEY", weak)
+    with pytest.raises(ImproperlyConfigured, match=r"PWM_DATA_KEY is (too weak|no random)"):
+        environment.data_key("PWM_DATA_KEY", tmp_path / "data_key")
+
+
+def test_a_data_key_that_was_cut_short_on_disk_is_refused(tmp_path, monkeypatch):
+    monkeypatch.delenv("PWM_DATA_KEY", raising=False)
+    kept = tmp_path / "data_key"
+    kept.write_text(secrets.token_urlsafe(24))
+    with pytest.raises(ImproperlyConfigured, match=f"{kept} is no random key"):
+        environment.data_key("PWM_DATA_KEY", kept)
+
+
+@pytest.mark.parametrize("make", [lambda: secrets.token_urlsafe(48), lambda: secrets.token_hex(32)])
+def test_a_data_key_from_a_generator_is_taken(tmp_path, monkeypatch, make):
+    for _ in range(10):
+        given = make()
+        monkeypatch.setenv("PWM_DATA_KEY", given)
+        assert environment.data_key("PWM_DATA_KEY", tmp_path / "data_key") == given
+
+
 def test_home_makes_its_keys_once_and_keeps_them_to_itself(tmp_path: Path) -> None:
     show = "from django.conf import settings as s; print(s.DATA_KEY, s.SIGNING_KEY)"
     first, second = (ask(show, tmp_path).stdout for _ in range(2))

@@ -9,9 +9,12 @@ from ..progress import Report, silent
 from ..registry import Registry
 from ..spec import Spec
 from ..tables import CatalogueError
+from .result import Calibrated
+
+__all__ = ["CALIBRATE", "Calibrate", "Calibrated", "Ranges", "calibrate"]
 
 Ranges = Mapping[str, tuple[float, float]]
-Calibrate = Callable[[Spec, Sequence[Array], Ranges, int, Report], dict[str, float]]
+Calibrate = Callable[[Spec, Sequence[Array], Ranges, int, Report], Calibrated]
 
 CALIBRATE: Registry[Calibrate] = Registry(
     "calibrate",
@@ -28,7 +31,7 @@ def calibrate(
     ranges: Ranges,
     seed: int = 0,
     report: Report = silent,
-) -> dict[str, float]:
+) -> Calibrated:
     """Estimate the mismatch that the scenes measured in ``ys`` share, inside ``ranges``.
 
     Every mismatch of the modality needs a range (lowest, highest) in its own unit. The estimate
@@ -40,8 +43,4 @@ def calibrate(
             f"{spec.key}: calibration needs one range for each of {', '.join(sorted(names))}, "
             f"got {', '.join(sorted(ranges)) or 'none'}."
         )
-    found = CALIBRATE[spec.key](spec, ys, ranges, seed, report)
-    return {
-        m.name: float(min(max(found[m.name], ranges[m.name][0]), ranges[m.name][1]))
-        for m in spec.mismatches
-    }
+    return CALIBRATE[spec.key](spec, ys, ranges, seed, report)

@@ -21,6 +21,7 @@ from ..progress import Part, Report
 from ..spec import Spec
 from . import Ranges
 from .columns import Columns, column_tables, detect, jacobian
+from .result import Calibrated, concluded
 from .whittle import first_estimate
 
 ITERATIONS = 8
@@ -47,7 +48,7 @@ class Normal:
 
 def calibrate(
     spec: Spec, ys: Sequence[Array], ranges: Ranges, seed: int, report: Report
-) -> dict[str, float]:
+) -> Calibrated:
     """Estimate all mismatches jointly from the frames of all scenes; nothing is drawn at random."""
     names = [m.name for m in spec.mismatches]
     start = first_estimate(spec, ys, ranges, Part(report, 0.0, 0.35))
@@ -68,9 +69,10 @@ def calibrate(
             columns.moved((e.columns[:, -1] - e.columns[:, :-1] @ step).reshape(-1, 3))
             for columns, e in zip(scenes, equations, strict=True)
         ]
-        if np.all(np.abs(step) < CLOSE * np.sqrt(np.diag(np.linalg.inv(matrix)))):
+        covariance = np.linalg.inv(matrix)
+        if np.all(np.abs(step) < CLOSE * np.sqrt(np.diag(covariance))):
             break
-    return {name: float(value) for name, value in zip(names, theta, strict=True)}
+    return concluded(names, ranges, spec.nominal, theta, covariance)
 
 
 def _linearised(

@@ -32,6 +32,7 @@ from ..operator import Array, Chain, Operator
 from ..progress import Part, Report
 from ..spec import Spec
 from ..tables import CatalogueError
+from .result import Calibrated, concluded
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -56,14 +57,14 @@ DIFFERENCE = 0.01
 
 def calibrate(
     spec: Spec, ys: Sequence[Array], ranges: Ranges, seed: int, report: Report
-) -> dict[str, float]:
+) -> Calibrated:
     """Estimate the mismatch from the tilt series ``ys`` of several specimens on one microscope."""
     search = Search(spec, ranges, report, jobs=len(ys) * (APPROACHES + 3 * MATCHES))
     measured = [np.asarray(y, np.float32) for y in ys]
     theta, curvature = approach(search, measured)
     theta = match(search, measured, theta, curvature, seed)
     report("Calibrated", 1.0)
-    return search.named(theta)
+    return concluded(search.names, ranges, spec.nominal, theta, np.diag(search.width**2 / 12))
 
 
 def approach(search: Search, ys: Sequence[Array]) -> tuple[Array, Array]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+import numpy as np
+
 from ..build import Forward
 from ..operator import Array, ShapeError
 from ..progress import Report, silent
@@ -48,13 +50,21 @@ METHODS: Registry[Mapping[str, Method]] = Registry(
 
 
 def reconstruct(method: str, H: Forward, y: Array, report: Report = silent) -> Array:
-    """Reconstruct ``y`` (``H.out_shape``) by the named method; return x_hat of ``H.in_shape``."""
+    """Reconstruct ``y`` (``H.out_shape``) by the named method; return x_hat of ``H.in_shape``.
+
+    Raise TypeError where either is complex and ``H`` says that it is real.
+    """
     known = METHODS[H.spec.key]
     if method not in known:
         raise CatalogueError(
             f"{H.spec.key} has no method '{method}'; it has {', '.join(sorted(known))}."
         )
-    x_hat = known[method].reconstruct(H, H._checked(y, H.out_shape), report)
+    y = H._checked(y, H.out_shape)
+    if np.iscomplexobj(y) and H.out_dtype is float:
+        raise TypeError(f"{H.spec.key} has real data, got {y.dtype}.")
+    x_hat = known[method].reconstruct(H, y, report)
     if x_hat.shape != H.in_shape:
         raise ShapeError(f"Method '{method}' gave {x_hat.shape}, expected {H.in_shape}.")
+    if np.iscomplexobj(x_hat) and H.in_dtype is float:
+        raise TypeError(f"Method '{method}' gave {x_hat.dtype}, but the object is real.")
     return x_hat

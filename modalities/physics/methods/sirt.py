@@ -6,6 +6,7 @@ import numpy as np
 
 from ..operator import Array, Operator
 from ..progress import Report, silent
+from .suitable import require_nonnegative, require_real
 
 ITERATIONS = 40
 # Below the limit of 2: as stable as 1, and half as far again in the same number of iterations.
@@ -26,8 +27,10 @@ def sirt(
     """Iterate x ← x + λ C Hᵀ R (y − H x), with R and C one over the row and column sums of H.
 
     Converges for 0 < ``relaxation`` λ < 2 (Gregor & Benson 2008); ``positive`` keeps x ≥ 0 after
-    each step, which hides a divergence from the eye but not from the misfit.
+    each step, which hides a divergence from the eye but not from the misfit. Raise TypeError where
+    the sums mean nothing: for complex operators and those with negative entries.
     """
+    require_real(H, "SIRT")
     y = np.asarray(y, np.float32)
     rows, columns = inverse_sums(H)
     columns *= np.float32(relaxation)
@@ -43,10 +46,9 @@ def sirt(
 
 def inverse_sums(H: Operator) -> tuple[Array, Array]:
     """Return 1 / row sums and 1 / column sums of H, zero where H passes nothing."""
-    return (
-        _inverse(H(np.ones(H.in_shape, np.float32))),
-        _inverse(H.H(np.ones(H.out_shape, np.float32))),
-    )
+    rows = H(np.ones(H.in_shape, np.float32))
+    require_nonnegative(H, rows, "SIRT")
+    return _inverse(rows), _inverse(H.H(np.ones(H.out_shape, np.float32)))
 
 
 def _inverse(sums: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..operator import Array, Operator
 from ..progress import Report, silent
+from .suitable import require_real
 
 
 def gradient(x: Array) -> Array:
@@ -79,8 +80,10 @@ def least_squares(
 
     ``lipschitz`` bounds the largest eigenvalue of HᵀH; without it, it is estimated. ``inner`` are
     the steps of each proximal step. Beck & Teboulle (2009), SIAM J. Imaging Sciences 2, 183;
-    restart where the step turns back (O'Donoghue & Candès 2015).
+    restart where the step turns back (O'Donoghue & Candès 2015). Raise TypeError where objects or
+    data are complex, because x ≥ 0.
     """
+    require_real(H, "Least squares with total variation")
     bound = lipschitz if lipschitz is not None else largest_eigenvalue(H)
     prox = Prox(H.in_shape, inner)
     x = np.array(start, np.float32)

@@ -10,13 +10,17 @@ from ..operator import Array, Operator, Shape
 class Weights(Operator):
     """y = w·x. Where ``w`` has more axes than x they come first, one copy of x for each.
 
-    The adjoint multiplies by the conjugate and sums over those axes.
+    The adjoint multiplies by the conjugate and sums over those axes. Complex weights make a complex
+    field of whatever comes in.
     """
 
     def __init__(self, in_shape: Shape, weights: Array) -> None:
         self.in_shape = in_shape
         self.out_shape = np.broadcast_shapes(in_shape, weights.shape)
         self.weights = weights
+        self.keeps_dtype = not np.iscomplexobj(weights)
+        if not self.keeps_dtype:
+            self.in_dtype = self.out_dtype = complex
         self._copies = tuple(range(len(self.out_shape) - len(in_shape)))
 
     def _apply(self, x: Array) -> Array:

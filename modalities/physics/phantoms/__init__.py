@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ..build import forward
+from ..metrics import bounded
 from ..operator import Array
 from ..registry import Registry
 from ..spec import Spec
@@ -25,6 +27,8 @@ PHANTOMS: Registry[Mapping[str, Phantom]] = Registry(
 def scene(spec: Spec, index: int, seed: int = 0, tier: str = "public") -> Array:
     """Make sample ``index`` of a tier: float64 of ``spec.shape``, in [0, 1].
 
+    Where the chain takes complex values it is complex128, with |x| ≤ 1.
+
     The home scenes come first and are of the same kinds in every tier; the away scenes follow. The
     same seed gives the same scene; another seed, another instance of the same kind of object.
     """
@@ -36,7 +40,10 @@ def scene(spec: Spec, index: int, seed: int = 0, tier: str = "public") -> Array:
     name, phantoms = samples[index].phantom, PHANTOMS[spec.key]
     if name not in phantoms:
         raise CatalogueError(f"{spec.key} has no phantom '{name}'; it has {', '.join(phantoms)}.")
-    x = np.asarray(phantoms[name](spec, np.random.default_rng([seed, index])), dtype=np.float64)
+    x = np.asarray(phantoms[name](spec, np.random.default_rng([seed, index])))
     if x.shape != spec.shape:
         raise CatalogueError(f"{spec.key}: phantom '{name}' made {x.shape}, expected {spec.shape}.")
-    return np.clip(x, 0.0, 1.0)
+    dtype = forward(spec).in_dtype
+    if np.iscomplexobj(x) and dtype is float:
+        raise CatalogueError(f"{spec.key}: phantom '{name}' is complex; the chain takes real x.")
+    return bounded(x.astype(dtype))

@@ -1,9 +1,11 @@
-"""Four specimens for atomic-resolution STEM: atomic columns seen end on, in [0, 1].
+"""Specimens for atomic-resolution STEM. At home: atomic columns seen end on, in [0, 1].
 
 An object is Σ n_c·Z_c^1.7 Gaussian columns (Z-contrast), scaled to a maximum of one. Lengths are in
 Å on the catalogue's grid. An element's column has its own width (thermal vibration and the size of
 its potential), so that no single width fits a scene. Lattices are turned and shifted at random, and
-every scene keeps a margin of vacuum, so that nothing touches the border of the frame.
+every scene keeps a margin of vacuum, so that nothing touches the border of the frame. A column
+holds the atoms of 4 to 5 nm. The other specimens are in ``stem_away``; why these and those, in
+docs/decisions/stem-scenes.md.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from scipy.spatial import cKDTree
 from ..numerics.fourier import centred
 from ..operator import Array
 from ..spec import Spec
+from .stem_away import AWAY
 
 CONTRAST = 1.7
 # Vacuum around the specimen, Å: columns start this far from the border of the frame.
@@ -97,7 +100,7 @@ def strontium_titanate(spec: Spec, rng: np.random.Generator) -> Array:
     s = Specimen(spec, rng)
     a, b, origin = _turned(s, 3.905, 3.905)
     strontium = s.lattice(a, b, origin)
-    atoms = _wedge(s, strontium, 34, 40)
+    atoms = _wedge(s, strontium, 10, 12)
     lanthanum = rng.binomial(atoms, rng.uniform(0.02, 0.06))
     missing = rng.binomial(atoms, np.where(rng.random(len(atoms)) < 0.12, 0.45, 0.0))
     s.put("La", strontium, lanthanum)
@@ -119,7 +122,7 @@ def silicon_germanium(spec: Spec, rng: np.random.Generator) -> Array:
     for corner in (np.zeros(2), (a + b) / 2):
         for partner in (np.zeros(2), b / 4):
             sites = s.lattice(a, b, origin + corner + partner)
-            atoms = _wedge(s, sites, 34, 40)
+            atoms = _wedge(s, sites, 10, 12)
             fraction = 0.2 + 0.6 / (1 + np.exp(-(sites @ growth - middle) / width))
             germanium = rng.binomial(atoms, fraction)
             s.put("Ge", sites, germanium)
@@ -144,7 +147,7 @@ def copper_boundary(spec: Spec, rng: np.random.Generator) -> Array:
         depth = side * (sites @ normal - place)
         grains.append(sites[depth > (0.45 if side == 1 else 0.55)])
     sites = _apart(np.concatenate(grains), 1.35)
-    atoms = _wedge(s, sites, 26, 36)
+    atoms = _wedge(s, sites, 10, 13)
     distance = np.abs(sites @ normal - place)
     silver = rng.binomial(atoms, 0.01 + rng.uniform(0.2, 0.4) * np.exp(-distance / 2.2))
     s.put("Ag", sites, silver)
@@ -161,9 +164,9 @@ def platinum_ceria(spec: Spec, rng: np.random.Generator) -> Array:
     a, b = 5.411 / 2 * along, 5.411 / 2 * up
     cerium = s.lattice(a, b, level * up + rng.uniform(0, 2.7) * along)
     cerium = cerium[cerium @ up <= level + 0.1]
-    atoms = _wedge(s, cerium, 20, 24)
+    atoms = _wedge(s, cerium, 8, 9)
     s.put("Ce", cerium, atoms)
-    s.put("O", cerium + (a - b) / 2, atoms)
+    s.put("O", cerium + (a - b) / 2, 2 * atoms)
     _platinum(s, along, up, level)
     adatoms = np.sort(rng.uniform(-24, 24, 7))[:, None] * along + (level + 1.8) * up
     s.put("Pt", adatoms, rng.integers(1, 4, len(adatoms)))
@@ -175,17 +178,18 @@ PHANTOMS: Mapping[str, Callable[[Spec, np.random.Generator], Array]] = {
     "silicon_germanium": silicon_germanium,
     "copper_boundary": copper_boundary,
     "platinum_ceria": platinum_ceria,
+    **AWAY,
 }
 
 
 def _platinum(s: Specimen, along: Array, up: Array, level: float) -> None:
-    """Put a cut ellipsoid of platinum on the surface at ``level``, at most 16 atoms deep."""
+    """Put a cut sphere of platinum on the surface at ``level``, 28 to 36 Å wide."""
     radius, centre = s.draw(14, 18), s.draw(-4, 4)
     middle = centre * along + (level + 2.3 + 0.5 * radius) * up
     sites = s.lattice(3.924 / 2 * along, 3.924 / 2 * up, middle)
     sites = sites[sites @ up > level + 1.8]
-    share = 1 - ((sites - middle) ** 2).sum(axis=1) / radius**2
-    s.put("Pt", sites, np.round(16 * np.sqrt(np.maximum(share, 0))))
+    half = np.sqrt(np.maximum(radius**2 - ((sites - middle) ** 2).sum(axis=1), 0))
+    s.put("Pt", sites, np.round(2 * half / 3.924))
 
 
 def _turned(s: Specimen, a: float, b: float) -> tuple[Array, Array, Array]:

@@ -16,6 +16,8 @@ class Sum(Operator):
     that axis), 1 for a plain sum. The adjoint spreads each value evenly along those axes.
     """
 
+    keeps_dtype = True
+
     def __init__(self, in_shape: Shape, axes: Sequence[int], step: float = 1.0) -> None:
         if not all(-len(in_shape) <= a < len(in_shape) for a in axes):
             raise ValueError(f"axes must name axes of {in_shape}, got {list(axes)}.")
