@@ -204,7 +204,7 @@ def _standing(entry: Entry) -> Manifest:
 
 
 def _provenance(attempt: Attempt) -> Manifest:
-    """Say where a result comes from; the spec of a secret tier stays there: an oracle's is the
+    """Say where a result comes from; a secret tier keeps its specs: one of the variants is the
     truth, and anybody's is a guess at it."""
     first, tier = attempt.first, attempt.tier
     is_told = tells.is_open(tier) and tier != ScoreTier.STANDARD
