@@ -171,6 +171,6 @@ def test_home_shows_the_pictures_and_the_cost_of_a_computed_gallery(read: Read) 
 def test_modality_page_shows_our_figures_above_those_of_the_source(read: Read) -> None:
     make_finished_run(Modality.objects.get(key="stem"))
     html = read("/modalities/stem/")
-    rows = reading.rows(reading.part(html, 'id="scores"', "</table>"))
+    rows = reading.rows(reading.part(html, 'id="scores-home"', "</table>"))
     assert rows[1][1:3] == ["30.00 23.51", "0.900 0.368"]
     assert "not computed yet" not in reading.text(html)
