@@ -176,6 +176,7 @@ class Gallery:
 
     newest: the newest run where it is not ``run`` itself: being computed, failed or cancelled.
     tabs: the scenes at home, then those away, if the modality has any.
+    drawn: what the pictures show of objects or data that are no plain images; "" for those.
     """
 
     key: str
@@ -189,6 +190,7 @@ class Gallery:
     source_violations: list[str] = field(default_factory=list)
     error_limit: str = ""
     size: PictureSize | None = None
+    drawn: str = ""
 
     @property
     def live(self) -> RunLine | None:
@@ -271,11 +273,13 @@ def forecast_of(run: Run) -> Forecast:
 
 def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Gallery:
     source = modality.facts.get("source_gallery") or {}
+    spec = snapshot.restore(run.spec)
+    drawn = _drawn(spec)
     results = list(run.results.order_by("scene", "scenario"))
     printed = [{s: row[s]["psnr"] for s in ("I", "II", "III")} for row in source.get("scenes", [])]
     rows: dict[str, list[SceneRow]] = {group: [] for group in physics.GROUPS}
-    for i, scene in enumerate(snapshot.samples(run.spec)):
-        rows[scene.group].append(_scene(run, i, scene, results, source))
+    for i, scene in enumerate(spec.samples("public")):
+        rows[scene.group].append(_scene(run, i, scene, results, source, drawn))
     return Gallery(
         **base,
         run=line(run, modality.key),
@@ -285,8 +289,23 @@ def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Gallery:
         source_mismatch=source.get("mismatch", ""),
         source_violations=violations(printed),
         error_limit=shortest(LARGEST_ERROR),
-        size=PictureSize(*object_size(tuple(run.spec["shape"]))),
+        size=PictureSize(*object_size(spec.shape, spec.channels)),
+        drawn=drawn,
     )
+
+
+def _drawn(spec: physics.Spec) -> str:
+    """Say what the pictures show of complex values and of channels."""
+    try:
+        H = physics.forward(spec)
+    except physics.CatalogueError:  # an old run, of a chain that cannot be built any more
+        return ""
+    both = (("object", H.in_dtype), ("measurement", H.out_dtype))
+    parts = [f"the magnitude of the complex {what}" for what, dtype in both if dtype is complex]
+    for axis in spec.channels:
+        count = spec.shape[axis]
+        parts.append(f"channel {count // 2 + 1} of {count} along {spec.axes[axis]}")
+    return ", ".join(parts)
 
 
 def _tab(run: Run, group: str, rows: list[SceneRow], source: dict[str, Any]) -> Tab:
@@ -312,11 +331,16 @@ def _tab(run: Run, group: str, rows: list[SceneRow], source: dict[str, Any]) -> 
 
 
 def _scene(
-    run: Run, index: int, scene: physics.Scene, results: list[SceneResult], source: dict[str, Any]
+    run: Run,
+    index: int,
+    scene: physics.Scene,
+    results: list[SceneResult],
+    source: dict[str, Any],
+    drawn: str,
 ) -> SceneRow:
     printed = dict(enumerate(source.get("scenes", []))).get(index, {})
     mine = [r for r in results if r.scene == index]
-    cells = [_cell(run, scene.name, r, printed) for r in mine]
+    cells = [_cell(run, scene.name, r, printed, drawn) for r in mine]
     return SceneRow(
         index=index,
         name=scene.name,
@@ -328,7 +352,7 @@ def _scene(
     )
 
 
-def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) -> Cell:
+def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any], drawn: str) -> Cell:
     symbols = {m["name"]: pretty(m["symbol"]) for m in run.spec["mismatches"]}
     score = Score(result.psnr, result.ssim)
     return Cell(
@@ -346,7 +370,7 @@ def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any]) ->
         difference=file_url(run.pk, result.difference.name),
         caption=(
             f"{scene}, scenario {result.scenario} ({WORDS[result.scenario].meaning}): "
-            f"{score.psnr_text} dB, SSIM {score.ssim_text}"
+            f"{score.psnr_text} dB, SSIM {score.ssim_text}{drawn and f'; shown: {drawn}'}"
         ),
     )
 

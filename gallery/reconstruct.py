@@ -87,7 +87,7 @@ def _keep_scene(
     scene = f"scene_{index:02d}"
     nominal = outcomes["I"]
     scale = images.measurement_scale(nominal.y)
-    truth = files.keep(f"{scene}_truth.webp", images.object_picture(nominal.x))
+    truth = files.keep(f"{scene}_truth.webp", images.object_picture(nominal.x, spec.channels))
     arrays = files.keep(f"{scene}.npz", _arrays(outcomes))
     measured = {
         name: files.keep(f"{scene}_{name}.webp", images.measurement_picture(outcome.y, scale))
@@ -96,8 +96,8 @@ def _keep_scene(
     rows = []
     for scenario, outcome in outcomes.items():
         pictures = {
-            "reconstruction": images.object_picture(outcome.x_hat),
-            "difference": images.error_picture(outcome.x, outcome.x_hat),
+            "reconstruction": images.object_picture(outcome.x_hat, spec.channels),
+            "difference": images.error_picture(outcome.x, outcome.x_hat, spec.channels),
         }
         kept = {
             kind: files.keep(f"{scene}_{scenario}_{kind}.webp", picture)
@@ -124,14 +124,14 @@ def _keep_scene(
 
 
 def _arrays(outcomes: dict[str, Outcome]) -> bytes:
-    """Pack a scene's arrays as NumPy's .npz, float32."""
+    """Pack a scene's arrays as NumPy's .npz, float32 or complex64."""
     arrays = {
         "truth": outcomes["I"].x,
         "measurement_nominal": outcomes["I"].y,
         "measurement_perturbed": outcomes["II"].y,
     } | {f"reconstruction_{name}": outcome.x_hat for name, outcome in outcomes.items()}
     file = io.BytesIO()
-    packed: dict[str, Any] = {k: np.asarray(v, np.float32) for k, v in arrays.items()}
+    packed: dict[str, Any] = {k: physics.single(v) for k, v in arrays.items()}
     np.savez_compressed(file, **packed)
     return file.getvalue()
 

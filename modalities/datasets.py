@@ -7,10 +7,11 @@ lies under ``settings.TRUTH_DIR`` (mode 0700) and only the scorer reads it. The 
 separately: deleting from HDF5 only unlinks, the bytes stay.
 
 Public data follow from the repository, so that anyone can make them again. Scenes, noise and true
-mismatch of dev and hidden follow from the deployment's secret key. All scenes of a tier, at home
-and away, share one true mismatch. It is drawn anywhere in the tier's ranges except near their
-middles, which guessers try first, and drawn again if it lies so close to nominal that nobody need
-calibrate.
+mismatch of dev and hidden follow from the deployment's secret key, and all of them from the task
+that the catalogue describes: a changed task shares nothing with the old one, whose truth may be
+known. All scenes of a tier, at home and away, share one true mismatch. It is drawn anywhere in the
+tier's ranges except near their middles, which guessers try first, and drawn again if it lies so
+close to nominal that nobody need calibrate.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +41,29 @@ DOWNLOADABLE = ("public", "dev")
 RUNNER = {"public": "upload", "dev": "upload", "hidden": "program"}
 # How far a true value lies from the middle and from the ends of its range, as parts of the range.
 MIDDLE, ENDS = 0.06, 0.04
+# Most entries of the matrix that a file holds of the chain on a small grid; a megabyte at most.
+MATRIX_ENTRIES = 1 << 17
 # The smallest mismatch of a tier: root mean square over its parts, in perturbed values.
 LEAST_MISMATCH = 0.6
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What a tier is made from: the seed of its scenes and noise, and its true mismatch."""
+    """What a tier is made from: a seed of 256 bits and the true mismatch; a secret, so no repr.
 
-    seed: int
-    mismatch: dict[str, float]
+    Each scene and each scene's noise has a seed of its own, which tells nothing of the others.
+    """
+
+    seed: int = field(repr=False)
+    mismatch: dict[str, float] = field(repr=False)
+
+    def of_scene(self, index: int) -> int:
+        """Give the seed of the object of sample ``index``."""
+        return _derived(self.seed, f"scene {index}")
+
+    def of_noise(self, index: int) -> int:
+        """Give the seed of the noise of sample ``index``."""
+        return _derived(self.seed, f"noise {index}")
 
 
 @dataclass(frozen=True)
@@ -86,27 +100,57 @@ def ranges(spec: Spec, tier: str) -> dict[str, tuple[float, float]]:
 
 
 def version_of(spec: Spec, tier: str) -> str:
-    """Name what a tier's data follow from: format, spec and, for secret tiers, the key.
+    """Name what a tier's data follow from: format, task and, for secret tiers, the key.
 
     A change of phantoms, noise or format that changes the data needs a new VERSION.
     """
-    chain = [(step.primitive, step.model, dict(step.args)) for step in spec.chain]
-    unknowns = [(m.name, m.acts_on, m.nominal, m.perturbed) for m in spec.mismatches]
-    phantoms = [scene.phantom for scene in spec.samples(tier)]
-    text = json.dumps([tier, spec.key, spec.shape, spec.pixel, chain, unknowns, phantoms])
-    return f"{VERSION}-{hmac.new(_key(tier), text.encode(), 'sha256').hexdigest()[:12]}"
+    return f"{VERSION}-{_derived(_seed(spec, tier), 'name') >> 208:012x}"
 
 
 def draw(spec: Spec, tier: str) -> Draw:
-    """Draw the tier's seed and true mismatch."""
-    digest = hmac.new(_key(tier), f"{spec.key}/{tier}/{VERSION}".encode(), "sha256").digest()
-    seed = int.from_bytes(digest[:6], "big")
-    rng = np.random.default_rng(int.from_bytes(digest[6:22], "big"))
+    """Draw the tier's seed and true mismatch.
+
+    The seed is HMAC-SHA256 of the whole task under the key, so that a task with another
+    perturbation, argument or scene shares neither scenes nor part of the range with this one.
+    """
+    seed = _seed(spec, tier)
+    rng = np.random.default_rng(_derived(seed, "mismatch"))
     while True:
         found = {name: _between(rng, *ends) for name, ends in ranges(spec, tier).items()}
         parts = [(found[m.name] - m.nominal) / (m.perturbed - m.nominal) for m in spec.mismatches]
         if np.sqrt(np.mean(np.square(parts))) >= LEAST_MISMATCH:
             return Draw(seed, found)
+
+
+def _seed(spec: Spec, tier: str) -> int:
+    return _hmac(_key(tier), _task(spec, tier))
+
+
+def _derived(seed: int, label: str) -> int:
+    """Derive one of many independent seeds, each of 256 bits, as HKDF expands a key (RFC 5869)."""
+    return _hmac(seed.to_bytes(32, "big"), label)
+
+
+def _hmac(key: bytes, text: str) -> int:
+    return int.from_bytes(hmac.new(key, text.encode(), "sha256").digest(), "big")
+
+
+def _task(spec: Spec, tier: str) -> str:
+    """Write down, in one way only, all of the catalogue that a tier's task consists of.
+
+    Names and descriptions for readers are left out; correcting them keeps the data.
+    """
+    task = {
+        "version": VERSION,
+        "tier": tier,
+        "modality": spec.key,
+        "object": [spec.shape, spec.pixel, spec.unit],
+        "chain": [(step.name, step.primitive, step.model, dict(step.args)) for step in spec.chain],
+        "mismatch": [(m.name, m.acts_on, m.unit, m.nominal, m.perturbed) for m in spec.mismatches],
+        "ranges": ranges(spec, tier),
+        "scenes": [(scene.phantom, scene.is_away) for scene in spec.samples(tier)],
+    }
+    return json.dumps(task, sort_keys=True)
 
 
 def _key(tier: str) -> bytes:
@@ -136,9 +180,9 @@ def build(spec: Spec, tier: str, report: physics.Report = physics.silent) -> Wri
     count = len(spec.samples(tier))
     for i in range(count):
         report(f"measuring scene {i + 1} of {count}", i / count)
-        x = physics.scene(spec, i, drawn.seed, tier)
+        x = physics.scene(spec, i, drawn.of_scene(i), tier)
         xs.append(physics.single(x))
-        rng = np.random.default_rng([drawn.seed, i, 1])
+        rng = np.random.default_rng(drawn.of_noise(i))
         ys.append(physics.single(physics.measure(H, x, rng)))
     truth = Truth(np.stack(xs), drawn.mismatch)
     _write_truth(spec, tier, truth)
@@ -215,7 +259,9 @@ def _write_challenge(spec: Spec, tier: str, ys: list[Array], truth: Truth | None
         )
         h5.attrs["description"] = (
             f"PWM {spec.key}, {tier} tier: measurements y, nominal operator H_ideal and the range "
-            "of each unknown of the forward model. Estimate the unknowns and the object."
+            "of each unknown of the forward model. Estimate the unknowns and the object. "
+            "H_ideal/small is the same chain on a small grid, with its matrix, to check your own "
+            "implementation of the operator; the starter program does."
         )
         for i, name in enumerate(sample_names(spec, tier)):
             _fill_sample(h5.create_group(name), spec, tier, i, ys[i], nominal, truth)
@@ -259,13 +305,48 @@ def _fill_sample(
 
 
 def _fill_operator(group: h5py.Group, spec: Spec, nominal: Forward) -> None:
-    """Write the nominal operator: the chain with its arguments, and the arrays that apply it."""
-    group.attrs["description"] = nominal.describe()
-    group.attrs["chain"] = json.dumps([asdict(step) for step in spec.chain])
+    """Write the nominal operator, and the same chain on a small grid to check one's own by."""
+    _fill_chain(group, nominal)
+    small = physics.cut_down(spec, MATRIX_ENTRIES)
+    if small:
+        _fill_small(group.create_group("small"), small)
+
+
+def _fill_chain(group: h5py.Group, H: Forward) -> None:
+    """Write an operator: the chain with all its arguments, and the arrays that apply it."""
+    spec = H.spec
+    args = [{"args": physics.arguments(spec, i)} for i in range(len(spec.chain))]
+    steps = [asdict(step) | a for step, a in zip(spec.chain, args, strict=True)]
+    group.attrs["description"] = H.describe()
+    group.attrs["chain"] = json.dumps(steps)
     group.attrs["mismatch"] = json.dumps([asdict(m) for m in spec.mismatches])
-    for step in nominal.steps:
+    group.attrs["in_shape"], group.attrs["out_shape"] = H.in_shape, H.out_shape
+    for step in H.steps:
         for name, (array, description) in step.arrays().items():
             _dataset(group, name, array, description)
+
+
+def _fill_small(group: h5py.Group, H: Forward) -> None:
+    """Write a small operator with an object, its data at several mismatches, and the matrix."""
+    _fill_chain(group, H)
+    rng = np.random.default_rng(0)
+    x = rng.random(H.in_shape)
+    if H.in_dtype is complex:
+        x = x * np.exp(2j * np.pi * rng.random(H.in_shape))
+    _dataset(group, "x", x, "any object")
+    _dataset(group, "y", H(x), "its signal without noise, from the nominal operator")
+    for m in H.spec.mismatches:
+        y = physics.forward(H.spec, **{m.name: m.perturbed})(x)
+        about = f"the same where {m.name} is {m.perturbed:g} {m.unit}, the others nominal"
+        _dataset(group, f"y_{m.name}", y, about)
+    if not H.is_linear:
+        return
+    rows = "the nominal operator as a SciPy CSR matrix, y.ravel() = H @ x.ravel(): "
+    csr = physics.matrix(H)
+    _dataset(group, "matrix_data", csr.data, rows + "the values")
+    _dataset(group, "matrix_indices", csr.indices, rows + "the columns")
+    _dataset(group, "matrix_indptr", csr.indptr, rows + "where each row begins")
+    group.attrs["matrix_shape"] = csr.shape
 
 
 def _range(x: Array) -> str:

@@ -5,6 +5,7 @@ use with a sentence that says how to go on.
 """
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 WEAKEST_KEY = 50  # characters; what Django's own check (security.W009) asks for
 DISTINCT_IN_KEY = 5
+# What generators write when 256 bits are asked for: base64 (6 bits a character) or hexadecimal (4).
+RANDOM = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9_+/-])[A-Za-z0-9_+/=-]{43,}|[0-9a-fA-F]{64,}")
+DISTINCT_IN_RANDOM = 12
+MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 SQLITE_WAIT = 20  # seconds that a writer waits for another one
 BROKER_WAIT = 2.0  # seconds for which a visitor waits for a broker that does not answer
 
@@ -35,6 +40,22 @@ def state_folder(path: Path) -> Path:
     return path
 
 
+def data_key(variable: str, kept_at: Path) -> str:
+    """Return the secret that data follow from, which must look like 256 random bits.
+
+    Whoever guesses it has every truth, and each guess can be tested at home against public files.
+    No check sees that a string is random; this one refuses words, sentences and repetitions.
+    """
+    found = key(variable, kept_at, required=False)
+    if not RANDOM.fullmatch(found) or len(set(found)) < DISTINCT_IN_RANDOM:
+        where = variable if os.environ.get(variable) else str(kept_at)
+        raise ImproperlyConfigured(
+            f"{where} is no random key of 256 bits, and the truth of the dev and hidden tiers "
+            f"follows from it. Make one with: {MAKE_ONE}"
+        )
+    return found
+
+
 def key(variable: str, kept_at: Path, required: bool) -> str:
     """Return the secret of ``variable``, or one made once and kept at ``kept_at`` (mode 0600).
 
@@ -45,14 +66,14 @@ def key(variable: str, kept_at: Path, required: bool) -> str:
     if not given and required:
         raise ImproperlyConfigured(
             f"{variable} is not set, and in production (PWM_DEBUG=0) it must be. "
-            "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            f"Make one with: {MAKE_ONE}"
         )
     if not given:
         return _kept(kept_at)
     if len(given) < WEAKEST_KEY or len(set(given)) < DISTINCT_IN_KEY:
         raise ImproperlyConfigured(
             f"{variable} is too weak: give at least {WEAKEST_KEY} random characters. "
-            "Make them with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            f"Make them with: {MAKE_ONE}"
         )
     return given
 

@@ -10,6 +10,7 @@ from modalities import diagrams, figures, physics, tier_downloads
 from modalities.models import Modality
 from modalities.physics import Spec
 from modalities.primitives import PRIMITIVES, SYMBOLS, formula
+from realdata.series import SERIES
 
 from . import examples, markup
 
@@ -67,6 +68,7 @@ def context(modality: Modality) -> dict[str, Any]:
             "setup": modality.facts["setup"],
             "downloads": files,
             "submit": examples.submit(modality.key),
+            "is_measured": any(s.modality == modality.key for s in SERIES.values()),
         },
         "cite": {
             "references": modality.facts["references"],

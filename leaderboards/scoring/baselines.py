@@ -119,11 +119,12 @@ def _tier(spec: Spec, attempt: Attempt, report: Report, from_nothing: bool) -> R
     seconds = time.process_time() - start + believed.seconds
     # The true spec of a secret tier stays in its file.
     is_secret = attempt.variant == Variant.TRUE_SPEC and tier != ScoreTier.PUBLIC
+    intervals = [believed.intervals] * count if believed.intervals else []
     return Result(
-        tier=score_tier(spec, tier, x_hats, [used] * count, Part(report, 0.9, 1.0)),
+        tier=score_tier(spec, tier, x_hats, [used] * count, intervals, Part(report, 0.9, 1.0)),
         x_hats=x_hats,
         corrected_spec=[] if is_secret else [used] * count,
-        spec_intervals=[believed.intervals] * count if believed.intervals else [],
+        spec_intervals=intervals,
         inputs_sha256=attempt.inputs,
         program_sha256=program_sha256(),
         cpu_seconds=seconds,

@@ -106,7 +106,7 @@ def _scores(
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         report(f"scene {i + 1} of {len(ys)}", i / len(ys))
         x_hat = physics.reconstruct(method, H, y, Part(report, i / len(ys), (i + 1) / len(ys)))
-        psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat)
+        psnr, ssim = physics.psnr(x, x_hat), physics.ssim(x, x_hat, spec.channels)
         score = physics.tier_score(psnr, ssim, physics.consistency(y, H, x_hat))
         scores.append((score, psnr))
     return scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class TierResult:
     """A tier: the means over its scenes, the interval of the score, and the scenes.
 
     score_home, score_away: the score over the scenes of one group; None where there are none.
+    calibration: what the truth says of the intervals of the spec, see ``coverage``; empty where
+    none were given.
     """
 
     score: float
@@ -50,6 +52,7 @@ class TierResult:
     spec_error: dict[str, float]
     scenes: tuple[SceneScore, ...]
     metrics_version: str
+    calibration: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Give all of it as JSON data."""
@@ -61,9 +64,10 @@ def score_tier(
     tier: str,
     x_hats: Sequence[Array],
     specs: Sequence[Mapping[str, float]],
+    intervals: Sequence[Intervals | None] = (),
     report: physics.Report = physics.silent,
 ) -> TierResult:
-    """Score one reconstruction and one corrected spec per scene of ``tier``.
+    """Score one reconstruction, one corrected spec and its intervals per scene of ``tier``.
 
     The consistency's operator is built here from the submitted spec, clipped to the tier's range.
     Raise FileNotFoundError where the tier's truth is not on this machine.
@@ -78,7 +82,10 @@ def score_tier(
         ceiling = physics.consistency(ys[i], true_H, x)
         scored = score_scene(spec, tier, x, ys[i], physics.double(x_hat), corrected, truth, ceiling)
         scenes.append(replace(scored, group=samples[i].group))
-    return summary(scenes)
+    found = summary(scenes)
+    if not any(intervals):
+        return found
+    return replace(found, calibration=coverage(intervals, truth.mismatch))
 
 
 def score_scene(

@@ -15,9 +15,10 @@ True
 
 from . import scenarios
 from .bounds import cramer_rao
-from .build import Forward, forward
+from .build import Forward, arguments, forward
 from .calibrate import CALIBRATE, Calibrated, calibrate
 from .catalogue import keys, load, parse
+from .matrix import cut_down, matrix
 from .methods import METHODS, Method, reconstruct
 from .metrics import bounded, consistency, psnr, ssim
 from .noise import measure, noise_of
@@ -57,14 +58,17 @@ __all__ = [
     "ShapeError",
     "Spec",
     "Step",
+    "arguments",
     "bounded",
     "calibrate",
     "consistency",
     "cramer_rao",
+    "cut_down",
     "double",
     "forward",
     "keys",
     "load",
+    "matrix",
     "measure",
     "noise_of",
     "overall_score",

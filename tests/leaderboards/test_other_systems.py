@@ -83,8 +83,8 @@ def test_score_of_a_file_is_the_one_computed_directly(modality, tmp_path):
     H = physics.forward(spec, **drawn.mismatch)
     assert drawn.mismatch == true
     for i, (sample, scene) in enumerate(zip(samples, done.result["scenes"], strict=True)):
-        x = physics.scene(spec, i, seed=drawn.seed)
-        y = physics.measure(H, x, np.random.default_rng([drawn.seed, i, 1]))
+        x = physics.scene(spec, i, drawn.of_scene(i))
+        y = physics.measure(H, x, np.random.default_rng(drawn.of_noise(i)))
         x_hat = physics.reconstruct("cgls", H, y)
         assert sample["y"].dtype == physics.single(y).dtype
         np.testing.assert_allclose(sample["x"], x, atol=1e-7)

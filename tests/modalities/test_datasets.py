@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
+from scipy import stats
 
 from modalities import datasets, physics
-from modalities.physics import TIERS, Scene, load
+from modalities.physics import TIERS, Scene, Spec, load
+from modalities.physics.spec import TIER_SPAN
 
 KEYS = physics.keys()
 
@@ -75,7 +79,7 @@ def test_a_tier_holds_its_scenes_at_home_and_then_those_away(small, tier):
     assert len(datasets.load_measurements(small, tier)) == count
     x = datasets.load_truth(small, tier).x
     assert len(x) == count
-    away = physics.scene(small, count - 1, datasets.draw(small, tier).seed, tier)
+    away = physics.scene(small, count - 1, datasets.draw(small, tier).of_scene(count - 1), tier)
     np.testing.assert_array_equal(x[-1], away.astype("f4"))
 
 
@@ -185,8 +189,115 @@ def test_the_measurement_is_the_one_that_anyone_can_make_again(spec):
     datasets.build(spec, "public")
     drawn = datasets.draw(spec, "public")
     H = physics.forward(spec, **drawn.mismatch)
-    x = physics.scene(spec, 2, seed=drawn.seed)
-    y = physics.measure(H, x, np.random.default_rng([drawn.seed, 2, 1]))
+    x = physics.scene(spec, 2, seed=drawn.of_scene(2))
+    y = physics.measure(H, x, np.random.default_rng(drawn.of_noise(2)))
     np.testing.assert_array_equal(
         datasets.load_measurements(spec, "public")[2].astype("f4"), y.astype("f4")
     )
+
+
+def perturbed_more(spec: Spec) -> Spec:
+    first = replace(spec.mismatches[0], perturbed=2 * spec.mismatches[0].perturbed)
+    return replace(spec, mismatches=(first, *spec.mismatches[1:]))
+
+
+def other_argument(spec: Spec) -> Spec:
+    last = spec.chain[-1]
+    step = replace(last, args={**last.args, "dose": 2 * last.args["dose"]})
+    return replace(spec, chain=(*spec.chain[:-1], step))
+
+
+CHANGES: dict[str, Callable[[Spec], Spec]] = {
+    "the perturbation": perturbed_more,
+    "an argument of the chain": other_argument,
+    "the grid": lambda spec: replace(spec, pixel=2 * spec.pixel),
+    "the scenes": lambda spec: replace(spec, scenes=spec.scenes[::-1]),
+    "the scenes away": lambda spec: replace(
+        spec, away=(replace(spec.scenes[0], tiers=("dev",)), *spec.away)
+    ),
+}
+
+
+def parts(spec: Spec, tier: str) -> list[float]:
+    """Give the true values as parts of their ranges."""
+    found, ends = datasets.draw(spec, tier).mismatch, datasets.ranges(spec, tier)
+    return [(found[name] - low) / (high - low) for name, (low, high) in ends.items()]
+
+
+def shared(some: list[float], others: list[float]) -> int:
+    """Count the parts that agree to a thousandth of the range."""
+    return sum(abs(a - b) < 1e-3 for a, b in zip(some, others, strict=True))
+
+
+def seeds(spec: Spec, tier: str) -> set[int]:
+    drawn, count = datasets.draw(spec, tier), range(len(spec.samples(tier)))
+    return {drawn.seed, *map(drawn.of_scene, count), *map(drawn.of_noise, count)}
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_changed_task_shares_nothing_with_the_old_one(key, what):
+    old, new = load(key), CHANGES[what](load(key))
+    assert datasets.version_of(old, "dev") != datasets.version_of(new, "dev")
+    assert not seeds(old, "dev") & seeds(new, "dev")
+    assert shared(parts(old, "dev"), parts(new, "dev")) <= 1, "one may happen to agree"
+
+
+def test_a_corrected_description_keeps_the_data():
+    spec = load("stem")
+    told = replace(spec.mismatches[0], description="In other words.", symbol="d")
+    same = replace(spec, mismatches=(told, *spec.mismatches[1:]))
+    assert datasets.draw(same, "dev") == datasets.draw(spec, "dev")
+    assert datasets.version_of(same, "dev") == datasets.version_of(spec, "dev")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_two_tiers_share_neither_seeds_nor_truths(key):
+    for a, b in combinations(TIERS, 2):
+        assert not seeds(load(key), a) & seeds(load(key), b)
+        assert shared(parts(load(key), a), parts(load(key), b)) <= 1
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_seeds_have_256_bits_and_differ(tier):
+    spec = load("stem")
+    found = seeds(spec, tier)
+    assert len(found) == 1 + 2 * len(spec.samples(tier))
+    assert min(seed.bit_length() for seed in found) > 256 - 32
+
+
+def test_a_scenes_noise_says_nothing_of_the_scenes(spec):
+    """Noise and objects come from streams of their own: the one is no help with the other."""
+    drawn = datasets.draw(spec, "dev")
+    streams = [drawn.of_scene(0), drawn.of_noise(0), drawn.of_noise(1), drawn.seed]
+    numbers = np.array([np.random.default_rng(s).random(4000) for s in streams])
+    assert np.abs(np.corrcoef(numbers) - np.eye(len(streams))).max() < 0.08
+
+
+def test_a_truth_does_not_show_when_it_is_printed(spec):
+    drawn = datasets.draw(spec, "dev")
+    assert str(drawn.seed) not in repr(drawn)
+    assert not [value for value in drawn.mismatch.values() if str(value) in repr(drawn)]
+
+
+def test_true_values_are_uniform_over_what_is_allowed(settings):
+    """One draw in a range, then draws of a whole tier against plain rejection sampling."""
+    rng = np.random.default_rng(1)
+    lows, highs = (datasets.ENDS, 0.5 - datasets.MIDDLE), (0.5 + datasets.MIDDLE, 1 - datasets.ENDS)
+
+    def allowed(count: int) -> np.ndarray:
+        u = rng.uniform(size=(count, 3))
+        ok = (u > lows[0]) & (u < highs[1]) & ((u < lows[1]) | (u > highs[0]))
+        return u[ok.all(axis=1)]
+
+    one = np.array([datasets._between(rng, 0.0, 1.0) for _ in range(4000)])
+    assert stats.ks_2samp(one, allowed(20_000)[:, 0]).pvalue > 1e-5
+    spec, drawn = load("stem"), []
+    for i in range(1500):
+        settings.DATA_KEY = f"key {i}"
+        drawn.append(parts(spec, "dev"))
+    low, high = TIER_SPAN["dev"]
+    expected = allowed(20_000)
+    far = np.sqrt(np.mean((low + expected * (high - low)) ** 2, axis=1)) >= datasets.LEAST_MISMATCH
+    for column, wanted in zip(np.transpose(drawn), expected[far].T, strict=True):
+        assert stats.ks_2samp(column, wanted).pvalue > 1e-5

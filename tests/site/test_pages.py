@@ -25,6 +25,7 @@ PAGES = (
     "/methods/bm3d/",
     "/modalities/stem/",
     "/modalities/electron_tomography/",
+    "/real-data/",
 )
 
 
