@@ -108,6 +108,7 @@ def _counting(attempt: Attempt) -> dict[str, Any]:
 def _means(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         ("Score", fixed(found["score"], 3), "the mean over the scenes"),
+        *_groups(found),
         ("PSNR", f"{fixed(found['psnr'], 2)} dB", "clipped to 10 to 50 dB in the score"),
         ("SSIM", fixed(found["ssim"], 3), "structural similarity with the truth"),
         ("Consistency", fixed(found["consistency"], 3), "how well Ĥx̂ explains y"),
@@ -115,9 +116,20 @@ def _means(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def _groups(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Give the scores at home and away, where the tier has scenes of both."""
+    if found.get("score_away") is None:
+        return []
+    return [
+        ("Home", fixed(found["score_home"], 3), "scenes of the gallery’s kinds"),
+        ("Away", fixed(found["score_away"], 3), "scenes of other kinds"),
+    ]
+
+
 def _scene(index: int, scene: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": datasets.sample_name(index),
+        "group": scene.get("group", ""),
         "values": [fixed(scene[part], tells.DIGITS[part]) for part in PARTS],
         "errors": [_error(value) for value in scene["spec_error"].values()],
     }

@@ -11,7 +11,7 @@ from modalities.figures import fixed
 from modalities.models import Modality
 from modalities.physics import tier_range
 
-from .models import REFERENCES, Board, Calibration, Origin, ScoreTier, TierScore, Variant
+from .models import REFERENCES, Board, Bound, Calibration, Origin, ScoreTier, TierScore, Variant
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,13 @@ class CalibrationBoard:
 
 
 def of(modality: Modality) -> CalibrationBoard:
-    """Lay out the specs of the public tier, the nearest first. Two queries."""
+    """Lay out the specs of the public tier, the nearest first. Three queries."""
     spec = modality.spec
     ends = {m.name: tier_range(spec, m.name, ScoreTier.PUBLIC) for m in spec.mismatches}
     widths = {name: high - low for name, (low, high) in ends.items()}
     found = Calibration.objects.filter(modality=modality, tier=ScoreTier.PUBLIC).last()
-    bounds = found.bounds if found else {}
+    bound = Bound.objects.succeeded().filter(modality=modality).order_by("finished_at").last()
+    bounds = bound.result if bound else {}
     limits = {
         name: bound / widths[name]
         for name, bound in bounds.get("unknown", {}).items()
@@ -98,7 +99,7 @@ def of(modality: Modality) -> CalibrationBoard:
     rows, seen = [], set()
     for score in scores:
         variant = score.entry.variant
-        if variant == Variant.ORACLE or (variant != Variant.OWN and variant in seen):
+        if variant == Variant.TRUE_SPEC or (variant != Variant.OWN and variant in seen):
             continue  # the site's specs are the same for every method; the true one is the truth
         seen.add(variant)
         rows.append(_row(score, limits, found))

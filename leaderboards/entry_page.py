@@ -34,6 +34,7 @@ def of(entry: Entry) -> dict[str, Any]:
         "score": fixed(entry.score, 3),
         "decision": entry.decision,
         "tiers": [_tier(entry, t) for t in tiers],
+        "has_groups": any(t.score_away is not None for t in tiers),
         "evidence": [
             _evidence(t, t.attempt, certificates.get(t.attempt.pk)) for t in tiers if t.attempt
         ],
@@ -46,6 +47,8 @@ def _tier(entry: Entry, row: TierScore) -> dict[str, Any]:
     return {
         "name": row.get_tier_display(),
         "score": fixed(row.score, 3),
+        "home": fixed(row.score_home, 3),
+        "away": fixed(row.score_away, 3),
         "interval": interval(row.score_low, row.score_high),
         "psnr": fixed(row.psnr, 2),
         "ssim": fixed(row.ssim, 3),

@@ -12,7 +12,7 @@ from modalities.physics.numerics.footprint import centres
 from modalities.physics.primitives.parallel import StripProjection
 
 SPEC = physics.load("electron_tomography")
-SMALL = replace(SPEC, shape=(16, 64, 24))
+SMALL = replace(SPEC, shape=(16, 96, 16))
 
 
 @pytest.fixture(scope="module")
