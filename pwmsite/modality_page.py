@@ -6,7 +6,7 @@ from typing import Any
 
 from gallery import gallery_page
 from leaderboards import boards_page, calibration_page, curves_page, programs
-from modalities import diagrams, figures, physics, tier_downloads
+from modalities import diagrams, figures, physics, second_opinions, tier_downloads
 from modalities.models import Modality
 from modalities.physics import Spec
 from modalities.primitives import PRIMITIVES, SYMBOLS, formula
@@ -57,6 +57,7 @@ def context(modality: Modality) -> dict[str, Any]:
         "kinds": _kinds(spec),
         "ranges": {"drawing": diagrams.ranges(spec), "rows": _range_rows(spec)},
         "model": _model(modality, spec),
+        "second_opinions": second_opinions.of(modality.key),
         "prose": {
             part["slug"].replace("-", "_"): markup.fit(part["html"], part["title"])
             for part in modality.sections
