@@ -5,7 +5,7 @@ ARGS ?=
 IN := .venv/bin/python -m
 LOCK := --quiet --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-options --no-emit-trusted-host
 
-.PHONY: run test lint bench lock dev
+.PHONY: run test lint bench lock dev realdata
 
 run: ## Start the site and a worker on 127.0.0.1:$(PORT); one Ctrl-C stops all of it.
 	@PORT=$(PORT) exec $(PYTHON) pwmsite/bootstrap.py run
@@ -28,6 +28,11 @@ lint: dev ## Look at the code without running it.
 
 bench: dev ## Measure: the operators and methods, alone and beside their peers.
 	@for script in tests/bench/bench_*.py; do $(IN) tests.bench.$$(basename $$script .py) || exit 1; done
+
+realdata: ## Install the measured series of the page On real data, without what its package needs.
+	@$(PYTHON) pwmsite/bootstrap.py install
+	@$(IN) pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-realdata.lock
+	@.venv/bin/python manage.py calibrate_real
 
 lock: dev ## Choose versions anew from pyproject.toml and write both locks.
 	@$(IN) piptools compile $(LOCK) --output-file requirements.lock pyproject.toml

@@ -2,18 +2,22 @@
 
 Pictures that are compared share one scale: truth and reconstruction run from 0 to 1, the
 measurements of a scene over the values of the nominal one, errors from 0 to ``LARGEST_ERROR``.
-Volumes and series are drawn as two middle planes, one below the other.
+Volumes and series are drawn as two middle planes, one below the other. Of complex values the
+magnitude is drawn, of channels (bands, energies) the middle one; errors are those of the values.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
+
+from modalities import physics
 
 Array = NDArray[Any]
 Scale = tuple[float, float]
@@ -26,31 +30,35 @@ GAP = 4  # pixels between two planes
 FEW = 4  # a stack of so few planes is a set of frames, not a third dimension
 
 
-def object_picture(x: Array, scale: Scale = OBJECT_SCALE) -> bytes:
-    """Draw an object: an image as it is, a volume by its two middle planes along the long axes."""
-    return webp(_volume_planes(x), scale, "inferno")
+def object_picture(x: Array, channels: Sequence[int] = ()) -> bytes:
+    """Draw an object: an image as it is, a volume by its two middle planes along the long axes.
+
+    channels: the axes of the object that are not in space.
+    """
+    return webp(_volume_planes(_shown(x), channels), OBJECT_SCALE, "inferno")
 
 
-def object_size(shape: tuple[int, ...]) -> tuple[int, int]:
+def object_size(shape: tuple[int, ...], channels: Sequence[int] = ()) -> tuple[int, int]:
     """Return the width and height of the picture of an object of ``shape``, before enlarging."""
-    planes = _volume_planes(np.broadcast_to(np.float32(0), shape))
+    planes = _volume_planes(np.broadcast_to(np.float32(0), shape), channels)
     height, width = _below(planes).shape
     return width, height
 
 
-def error_picture(x: Array, x_hat: Array) -> bytes:
+def error_picture(x: Array, x_hat: Array, channels: Sequence[int] = ()) -> bytes:
     """Draw |x̂ − x| on the scale that all errors share."""
-    return webp(_volume_planes(np.abs(np.clip(x_hat, 0, 1) - x)), ERROR_SCALE, "viridis")
+    error = np.abs(physics.bounded(x_hat.astype(x.dtype)) - x)
+    return webp(_volume_planes(error, channels), ERROR_SCALE, "viridis")
 
 
 def measurement_picture(y: Array, scale: Scale) -> bytes:
     """Draw a measurement: its first frame, or a stack's middle projection above its sinogram."""
-    return webp(_measurement_planes(y), scale, "inferno")
+    return webp(_measurement_planes(_shown(y)), scale, "inferno")
 
 
 def measurement_scale(y: Array) -> Scale:
     """Return the scale for ``y`` and for what is compared with it: all but its 0.5 % extremes."""
-    low, high = np.percentile(y, (0.5, 99.5))
+    low, high = np.percentile(_shown(y), (0.5, 99.5))
     return float(low), float(max(high, low + 1e-12))
 
 
@@ -68,21 +76,33 @@ def webp(planes: list[Array], scale: Scale, colours: str) -> bytes:
     return file.getvalue()
 
 
-def _volume_planes(x: Array) -> list[Array]:
+def _shown(values: Array) -> Array:
+    """Return what a picture shows of each value: its magnitude, where it is complex."""
+    return np.abs(values) if np.iscomplexobj(values) else values
+
+
+def _volume_planes(x: Array, channels: Sequence[int] = ()) -> list[Array]:
     """Return what to draw of an object ``[y, x]``, or ``[z, x, y]`` with the tilt axis last.
 
-    For a volume: the middle plane seen from above, x to the right, then the middle section across
-    the tilt axis, z downwards, where the missing wedge shows.
+    Of channels the middle one. For a volume: the middle plane seen from above, x to the right, then
+    the middle section across the tilt axis, z downwards, where the missing wedge shows.
     """
-    if x.ndim == 2:
-        return [x]
+    for axis in sorted(channels, reverse=True):
+        x = x.take(x.shape[axis] // 2, axis)
+    if x.ndim < 3:
+        return [np.atleast_2d(x)]
     return [x[x.shape[0] // 2].T, x[:, :, x.shape[2] // 2]]
 
 
 def _measurement_planes(y: Array) -> list[Array]:
-    """Return what to draw of ``[row, column]``, ``[frame, row, column]`` or ``[tilt, u, v]``."""
-    if y.ndim == 2:
-        return [y]
+    """Return what to draw of ``[row, column]``, ``[frame, row, column]`` or ``[tilt, u, v]``.
+
+    A single row is drawn as an image of one row; of more axes in front the first frame is taken.
+    """
+    while y.ndim > 3:
+        y = y[0]
+    if y.ndim < 3:
+        return [np.atleast_2d(y)]
     if y.shape[0] <= FEW:
         return [y[0]]
     return [y[y.shape[0] // 2].T, y[:, :, y.shape[2] // 2]]

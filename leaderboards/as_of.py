@@ -138,7 +138,7 @@ def _line(entry: Any, versions: dict[str, Any], modality: Modality) -> ranking.L
     line = ranking.Line(
         pk=entry.id,
         competes=entry.is_listed and not reference,
-        is_oracle=entry.variant == Variant.ORACLE,
+        is_true_spec=entry.variant == Variant.TRUE_SPEC,
     )
     for tier, version in versions.items():
         line.add(tier, version.score, version.attempt.result)

@@ -11,7 +11,7 @@ from modalities.figures import fixed, interval, percent
 from modalities.jobs import State
 from modalities.physics import scoring
 
-from . import counting, expected, tells
+from . import calibration_page, counting, expected, tells
 from .models import Attempt, TierScore
 
 PARTS = ("score", "psnr", "ssim", "consistency", "ceiling")
@@ -66,13 +66,19 @@ def kind(attempt: Attempt) -> str:
 def page(attempt: Attempt) -> dict[str, Any]:
     """Give everything that templates/leaderboards/attempt.html prints of a result."""
     found = tells.to_owner(attempt.tier, attempt.result)
+    limits = calibration_page.bounds_of(attempt.modality) if tells.is_open(attempt.tier) else {}
+    bounds = {name: percent(value, 2) for name, value in limits.items()}
     return {
         "line": line(attempt),
         "is_uncalibrated": is_uncalibrated(attempt),
         "near": NEAR,
         "means": _means(found) if "score" in found else [],
         "interval": interval(found.get("score_low"), found.get("score_high")),
-        "errors": [(name, percent(value)) for name, value in found.get("spec_error", {}).items()],
+        "errors": [
+            (name, percent(value), bounds.get(name, ""))
+            for name, value in found.get("spec_error", {}).items()
+        ],
+        "has_bounds": bool(bounds),
         "scenes": [_scene(i, s) for i, s in enumerate(found.get("scenes", ()))],
         "parameters": list(found.get("spec_error", {})),
         "metrics_version": attempt.metrics_version,
@@ -118,6 +124,7 @@ def _counting(attempt: Attempt) -> dict[str, Any]:
 def _means(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [
         ("Score", fixed(found["score"], 3), "the mean over the scenes"),
+        *_groups(found),
         ("PSNR", f"{fixed(found['psnr'], 2)} dB", "clipped to 10 to 50 dB in the score"),
         ("SSIM", fixed(found["ssim"], 3), "structural similarity with the truth"),
         ("Consistency", fixed(found["consistency"], 3), "how well Ĥx̂ explains y"),
@@ -125,9 +132,20 @@ def _means(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def _groups(found: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Give the scores at home and away, where the tier has scenes of both."""
+    if found.get("score_away") is None:
+        return []
+    return [
+        ("Home", fixed(found["score_home"], 3), "scenes of the gallery’s kinds"),
+        ("Away", fixed(found["score_away"], 3), "scenes of other kinds"),
+    ]
+
+
 def _scene(index: int, scene: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": datasets.sample_name(index),
+        "group": scene.get("group", ""),
         "values": [fixed(scene[part], tells.DIGITS[part]) for part in PARTS],
         "errors": [percent(value) for value in scene["spec_error"].values()],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from modalities.figures import MISSING, fixed, interval
 
+from . import tells
 from .models import (
     Checkpoint,
     Family,
@@ -24,6 +25,7 @@ from .models import (
 )
 from .uncertainty import SAME
 
+GROUP_SCORES = ("score_home", "score_away")
 MEDALS = {1: "gold", 2: "silver", 3: "bronze"}
 
 # An entry, its cells, and the score that ranks it.
@@ -36,6 +38,8 @@ class Cell:
 
     tier: str
     score: float | None = None
+    score_home: float | None = None
+    score_away: float | None = None
     score_low: float | None = None
     score_high: float | None = None
     psnr: float | None = None
@@ -44,6 +48,8 @@ class Cell:
     cpu_seconds: float | None = None
     peak_memory_mb: float | None = None
     score_text: str = MISSING
+    home_text: str = MISSING
+    away_text: str = MISSING
     interval_text: str = ""
     psnr_text: str = MISSING
     ssim_text: str = MISSING
@@ -55,8 +61,9 @@ class Row:
     """One row of one board.
 
     rank: None for references and incomplete entries; rank_text prints it. medal: gold, silver,
-    bronze or "". score: that of the board. cells: one for the standard board and for a tier's own,
-    three on the challenge board. anchor: the row's id on its page.
+    bronze or "". score: that of the board; score_home and score_away: the same over the scenes of
+    one group, where every tier of the board has some. cells: one for the standard board and for a
+    tier's own, three on the challenge board. anchor: the row's id on its page.
     """
 
     entry: str
@@ -75,9 +82,13 @@ class Row:
     family: str
     family_label: str
     score: float | None
+    score_home: float | None
+    score_away: float | None
     score_low: float | None
     score_high: float | None
     score_text: str
+    home_text: str
+    away_text: str
     interval_text: str
     cells: tuple[Cell, ...]
     origin: str
@@ -90,7 +101,7 @@ class Row:
     variant: str
     is_reference: bool
     is_complete: bool
-    is_above_oracle: bool
+    is_above_true_spec: bool
 
     @property
     def cell(self) -> Cell:
@@ -114,12 +125,19 @@ class Row:
         return self.cells[0].ssim_text
 
 
+def has_groups(rows: Iterable[Row]) -> bool:
+    """Tell whether a board shows scores at home and away: some row has been scored on both."""
+    return any(row.score_away is not None for row in rows)
+
+
 def cell(tier_name: str, origin: str, values: Mapping[str, float | None]) -> Cell:
     """Make the cell of a tier from the raw fields of ``Cell``."""
     # Sources print the PSNR of the standard board to 0.1 dB; more digits would be invented.
     digits = 1 if (tier_name, origin) == (ScoreTier.STANDARD, Origin.REPORTED) else 2
     texts = {
         "score_text": fixed(values["score"], 3),
+        "home_text": fixed(values["score_home"], 3),
+        "away_text": fixed(values["score_away"], 3),
         "interval_text": interval(values["score_low"], values["score_high"]),
         "psnr_text": fixed(values["psnr"], digits),
         "ssim_text": fixed(values["ssim"], 3),
@@ -176,6 +194,14 @@ def _medal(entry: Any, rank: int | None, tied: int) -> str:
     return ""
 
 
+def _overall(scores: list[float | None]) -> float | None:
+    """Give the board's score over one group from those of its tiers, as exact as they are told."""
+    known = [score for score in scores if score is not None]
+    if len(known) < len(scores):
+        return None
+    return known[0] if len(known) == 1 else tells.overall(known)
+
+
 def _row(
     entry: Any,
     cells: tuple[Cell, ...],
@@ -188,6 +214,7 @@ def _row(
     where = cells[0].tier if by_tier else entry.board
     ends = cells[0] if by_tier else entry
     low, high = ends.score_low, ends.score_high
+    home, away = (_overall([getattr(c, part) for c in cells]) for part in GROUP_SCORES)
     sure = not by_tier and rank is not None and entry.rank_low is not None
     return Row(
         entry=str(entry.id),
@@ -206,9 +233,13 @@ def _row(
         family=entry.method__family,
         family_label=Family(entry.method__family).label,
         score=score,
+        score_home=home,
+        score_away=away,
         score_low=low,
         score_high=high,
         score_text=fixed(score, 3),
+        home_text=fixed(home, 3),
+        away_text=fixed(away, 3),
         interval_text=interval(low, high),
         cells=cells,
         origin=entry.origin,
@@ -221,7 +252,7 @@ def _row(
         variant=entry.variant,
         is_reference=is_ref,
         is_complete=all(cell.score is not None for cell in cells),
-        is_above_oracle=entry.is_above_oracle,
+        is_above_true_spec=entry.is_above_true_spec,
     )
 
 

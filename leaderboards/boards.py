@@ -1,7 +1,7 @@
 """Ranked rows of every board: the page, the API and the exports show these same objects.
 
 A board is read in two queries, however many entries it has. Ties share a rank; what has no score
-comes last, on every database. References (nominal, middle, oracle) and incomplete entries are
+comes last, on every database. References (nominal, middle, true spec) and incomplete entries are
 listed without a rank; those that a curator took off are not listed.
 """
 
@@ -178,7 +178,7 @@ _FIELDS = (
     *("id", "modality_id", "method_id", "method__name", "method__slug", "method__family"),
     *("method__physics_name", "method__checkpoint", "board", "origin", "variant", "trust"),
     *("source", "source_name", "source_label", "score", "score_low", "score_high"),
-    *("rank_low", "rank_high", "is_above_oracle"),
+    *("rank_low", "rank_high", "is_above_true_spec"),
 )
 # What a cell holds and does not print; a new figure of ``TierScore`` is one more field of ``Cell``.
 CELL_FIELDS = [f.name for f in fields(Cell) if f.name != "tier" and not f.name.endswith("_text")]

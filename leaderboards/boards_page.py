@@ -42,7 +42,8 @@ class Line:
 class Panel:
     """One board of one origin; tier: for the board of one tier of the challenge.
 
-    past_url: the board as of a date, which measured boards have.
+    past_url: the board as of a date, which measured boards have. has_groups: it has columns for the
+    scores at home and away.
     """
 
     board: str
@@ -56,6 +57,7 @@ class Panel:
     is_open: bool = False
     tier: str = ""
     past_url: str = ""
+    has_groups: bool = False
 
     @property
     def id(self) -> str:
@@ -218,6 +220,7 @@ def _panel(
         is_open=is_open,
         tier=tier,
         past_url=past if origin == Origin.MEASURED else "",
+        has_groups=board_rows.has_groups(rows),
     )
 
 

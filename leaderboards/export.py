@@ -10,11 +10,15 @@ from typing import Any
 
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 
+from . import board_rows
 from .board_rows import Row
 from .models import Method
 
-_HEAD = ("rank", "medal", "name", "method", "family", "score", "score_low", "score_high")
-_TIER = ("score", "psnr", "ssim", "consistency")
+_HEAD = (
+    *("rank", "medal", "name", "method", "family"),
+    *("score", "score_home", "score_away", "score_low", "score_high"),
+)
+_TIER = ("score", "score_home", "score_away", "psnr", "ssim", "consistency")
 _TAIL = ("origin", "trust", "source", "source_label", "checkpoint", "variant", "entry")
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -42,9 +46,14 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def to_latex(rows: Sequence[Row]) -> str:
-    """Write rows as a booktabs table; challenge rows have a column of scores per tier."""
+    """Write rows as a booktabs table; challenge rows have a column of scores per tier.
+
+    The scores at home and away stand beside the score where the board has both.
+    """
     many = bool(rows) and len(rows[0].cells) > 1
     columns = [c.tier.capitalize() for c in rows[0].cells] if many else ["PSNR (dB)", "SSIM"]
+    has_groups = board_rows.has_groups(rows)
+    columns = ["Home", "Away", *columns] if has_groups else columns
     lines = [
         rf"\begin{{tabular}}{{rl{'r' * (1 + len(columns))}}}",
         r"\toprule",
@@ -53,7 +62,8 @@ def to_latex(rows: Sequence[Row]) -> str:
     ]
     for row in rows:
         texts = [c.score_text for c in row.cells] if many else [row.psnr_text, row.ssim_text]
-        cells = (row.rank_text, row.name, row.score_text, *texts)
+        groups = [row.home_text, row.away_text] if has_groups else []
+        cells = (row.rank_text, row.name, row.score_text, *groups, *texts)
         lines.append(" & ".join(map(latex, cells)) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 

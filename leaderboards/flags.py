@@ -40,7 +40,8 @@ BORDER = 0.001
 
 _FIELDS = (
     *("entry", "entry__modality", "entry__modality__key", "entry__board", "entry__variant"),
-    *("entry__method", "entry__method__owner", "entry__is_above_oracle", "tier", "psnr", "score"),
+    *("entry__method", "entry__method__owner", "entry__is_above_true_spec"),
+    *("tier", "psnr", "score"),
     *("attempt__corrected_spec", "attempt__outputs_sha256", "attempt__queued_at"),
 )
 _OTHERS = (
@@ -112,10 +113,11 @@ def of(entries: QuerySet[Entry]) -> dict[UUID, list[Flag]]:
 
 def _flags(rows: list[Any], around: _Around) -> Iterator[Flag]:
     is_persons = rows[0].entry__variant == Variant.OWN
-    if rows[0].entry__is_above_oracle:
+    if rows[0].entry__is_above_true_spec:
         yield Flag(
-            "above the oracle",
-            "Its public score is above the oracle's: see whether the method knew the truth.",
+            "above the true-spec row",
+            "Its public score is above that of the site's best method with the true spec: "
+            "see whether the method knew the truth.",
         )
     for row in rows:
         yield from _spec(row)

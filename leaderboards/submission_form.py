@@ -93,6 +93,6 @@ class SubmissionForm(forms.Form):
             self.add_error(
                 "file",
                 f"This file has {filesizeformat(file.size)}; one for {modality.short_name} "
-                f"has at most {filesizeformat(most)}. Compressed float32 is enough.",
+                f"has at most {filesizeformat(most)}. Compressed single precision is enough.",
             )
         return given

@@ -17,6 +17,8 @@ from .models.words import OPEN_TIERS
 # Decimals of each figure on the dev and hidden tiers.
 DIGITS = {
     "score": 3,
+    "score_home": 3,
+    "score_away": 3,
     "score_low": 3,
     "score_high": 3,
     "psnr": 2,

@@ -6,6 +6,7 @@ from .views import desk, entries, history, methods, registering, submissions
 
 app_name = "leaderboards"
 urlpatterns = [
+    path(".well-known/pwm-bundle-keys.json", entries.keys, name="bundle_keys"),
     path("methods/", methods.methods, name="methods"),
     path("methods/register/", registering.register, name="register_method"),
     path("methods/<slug:slug>/", methods.method, name="method"),

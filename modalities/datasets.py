@@ -41,6 +41,8 @@ DOWNLOADABLE = ("public", "dev")
 RUNNER = {"public": "upload", "dev": "upload", "hidden": "program"}
 # How far a true value lies from the middle and from the ends of its range, as parts of the range.
 MIDDLE, ENDS = 0.06, 0.04
+# Most entries of the matrix that a file holds of the chain on a small grid; a megabyte at most.
+MATRIX_ENTRIES = 1 << 17
 # The smallest mismatch of a tier: root mean square over its parts, in perturbed values.
 LEAST_MISMATCH = 0.6
 
@@ -257,7 +259,9 @@ def _write_challenge(spec: Spec, tier: str, ys: list[Array], truth: Truth | None
         )
         h5.attrs["description"] = (
             f"PWM {spec.key}, {tier} tier: measurements y, nominal operator H_ideal and the range "
-            "of each unknown of the forward model. Estimate the unknowns and the object."
+            "of each unknown of the forward model. Estimate the unknowns and the object. "
+            "H_ideal/small is the same chain on a small grid, with its matrix, to check your own "
+            "implementation of the operator; the starter program does."
         )
         for i, name in enumerate(sample_names(spec, tier)):
             _fill_sample(h5.create_group(name), spec, tier, i, ys[i], nominal, truth)
@@ -301,13 +305,48 @@ def _fill_sample(
 
 
 def _fill_operator(group: h5py.Group, spec: Spec, nominal: Forward) -> None:
-    """Write the nominal operator: the chain with its arguments, and the arrays that apply it."""
-    group.attrs["description"] = nominal.describe()
-    group.attrs["chain"] = json.dumps([asdict(step) for step in spec.chain])
+    """Write the nominal operator, and the same chain on a small grid to check one's own by."""
+    _fill_chain(group, nominal)
+    small = physics.cut_down(spec, MATRIX_ENTRIES)
+    if small:
+        _fill_small(group.create_group("small"), small)
+
+
+def _fill_chain(group: h5py.Group, H: Forward) -> None:
+    """Write an operator: the chain with all its arguments, and the arrays that apply it."""
+    spec = H.spec
+    args = [{"args": physics.arguments(spec, i)} for i in range(len(spec.chain))]
+    steps = [asdict(step) | a for step, a in zip(spec.chain, args, strict=True)]
+    group.attrs["description"] = H.describe()
+    group.attrs["chain"] = json.dumps(steps)
     group.attrs["mismatch"] = json.dumps([asdict(m) for m in spec.mismatches])
-    for step in nominal.steps:
+    group.attrs["in_shape"], group.attrs["out_shape"] = H.in_shape, H.out_shape
+    for step in H.steps:
         for name, (array, description) in step.arrays().items():
             _dataset(group, name, array, description)
+
+
+def _fill_small(group: h5py.Group, H: Forward) -> None:
+    """Write a small operator with an object, its data at several mismatches, and the matrix."""
+    _fill_chain(group, H)
+    rng = np.random.default_rng(0)
+    x = rng.random(H.in_shape)
+    if H.in_dtype is complex:
+        x = x * np.exp(2j * np.pi * rng.random(H.in_shape))
+    _dataset(group, "x", x, "any object")
+    _dataset(group, "y", H(x), "its signal without noise, from the nominal operator")
+    for m in H.spec.mismatches:
+        y = physics.forward(H.spec, **{m.name: m.perturbed})(x)
+        about = f"the same where {m.name} is {m.perturbed:g} {m.unit}, the others nominal"
+        _dataset(group, f"y_{m.name}", y, about)
+    if not H.is_linear:
+        return
+    rows = "the nominal operator as a SciPy CSR matrix, y.ravel() = H @ x.ravel(): "
+    csr = physics.matrix(H)
+    _dataset(group, "matrix_data", csr.data, rows + "the values")
+    _dataset(group, "matrix_indices", csr.indices, rows + "the columns")
+    _dataset(group, "matrix_indptr", csr.indptr, rows + "where each row begins")
+    group.attrs["matrix_shape"] = csr.shape
 
 
 def _range(x: Array) -> str:

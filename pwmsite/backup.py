@@ -27,7 +27,7 @@ from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection, connections
 
 LIST = "checksums.json"
-KEYS = ("secret_key", "data_key")
+KEYS = ("secret_key", "data_key", "signing_key")
 CHUNK = 1 << 20
 
 

@@ -30,7 +30,15 @@ KeptView = Callable[..., HttpResponseBase]
 
 def _release() -> str:
     """Name the code that draws the pages: the time of the newest of its files."""
-    folders = ("pwmsite", "modalities", "leaderboards", "gallery", "templates", "static")
+    folders = (
+        "pwmsite",
+        "modalities",
+        "leaderboards",
+        "gallery",
+        "realdata",
+        "templates",
+        "static",
+    )
     files = (
         path
         for folder in folders

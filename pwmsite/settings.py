@@ -31,6 +31,10 @@ SECRET_KEY = environment.key("PWM_SECRET_KEY", VAR_DIR / "secret_key", required=
 DATA_KEY = ""
 if env("PWM_DATA_KEY", default="") or not PRODUCTION:
     DATA_KEY = environment.data_key("PWM_DATA_KEY", VAR_DIR / "data_key")
+# Workers sign bundles of evidence with it; nor do web servers in production have this one.
+SIGNING_KEY = ""
+if env("PWM_SIGNING_KEY", default="") or not PRODUCTION:
+    SIGNING_KEY = environment.key("PWM_SIGNING_KEY", VAR_DIR / "signing_key", required=False)
 
 # ---------------------------------------------------------------- where it answers
 ALLOWED_HOSTS = env.list("PWM_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
@@ -46,6 +50,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("PWM_PROXIES", default=1 if PRODUCTION els
 INSTALLED_APPS = [
     "pwmsite",
     "gallery",
+    "realdata",
     "leaderboards",
     "modalities",
     "django.contrib.admin",

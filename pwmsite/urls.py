@@ -30,5 +30,6 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("metrics", operations.metrics, name="metrics"),
     path("operations/", operations.page, name="operations"),
+    path("", include("realdata.urls")),
     path("readyz", health.readyz, name="readyz"),
 ]

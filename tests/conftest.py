@@ -52,6 +52,7 @@ def empty_cache() -> None:
 def same_data_every_time(settings: Any) -> None:
     """Draw the secret tiers' scenes and mismatch from one key; a site of its own makes one up."""
     settings.DATA_KEY = "the same in every run of the tests, on every machine"
+    settings.SIGNING_KEY = "it signs the same in every run of the tests, on every machine"
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -131,11 +131,16 @@ def _scored(kind: str, figures: tuple[float, ...]) -> dict[str, Any]:
 
 
 def make_result(score: float, psnr: float, ssim: float, consistency: float = 0.9) -> dict[str, Any]:
-    """What the scorer writes, with two scenes."""
+    """What the scorer writes, with a scene at home and one away."""
     parts = {"psnr": psnr, "ssim": ssim, "consistency": consistency, "ceiling": 0.95}
-    scenes = [parts | {"score": score + d, "spec_error": {}} for d in (-0.001, 0.001)]
+    scenes = [
+        parts | {"score": score + d, "spec_error": {}, "group": group}
+        for group, d in (("home", 0.001), ("away", -0.001))
+    ]
     return parts | {
         "score": score,
+        "score_home": score + 0.001,
+        "score_away": score - 0.001,
         "score_low": score - 0.0127,
         "score_high": score + 0.0127,
         "spec_error": {},

@@ -171,7 +171,7 @@ class Attempt(Job):
     inputs: names data and code of a baseline before it runs; the same inputs give the same result.
     file, sha256: what a person sent. problems: all that is wrong with a refused file.
     result: means, interval, ceiling and scenes, as ``scoring.score.TierResult`` has them, exact.
-    corrected_spec: the parameters used, one object per scene; an oracle's are kept nowhere.
+    corrected_spec: the parameters used, one object per scene; a secret truth is kept nowhere.
     spec_intervals: their 95 % intervals, null for a parameter that the method abstains from, and
     null for a scene without any.
     arrays: the reconstructions (.npz, float32 or complex64), to draw and to score again.
@@ -348,9 +348,7 @@ class AttemptEvent(JobEvent):
 class Calibration(models.Model):
     """A blind calibration of one tier, kept because every "+ gradient" baseline starts from it.
 
-    The fields are those of ``physics.Calibrated``; χ² is null where it is not known. bounds:
-    standard errors by Cramér and Rao, with the ``known`` and the ``unknown`` object, by parameter;
-    empty where they were not computed.
+    The fields are those of ``physics.Calibrated``; χ² is null where it is not known.
     """
 
     modality = models.ForeignKey(Modality, models.CASCADE, related_name="calibrations")
@@ -362,7 +360,6 @@ class Calibration(models.Model):
     chi2 = models.FloatField(null=True)
     chi2_expected = models.FloatField(null=True)
     chi2_std = models.FloatField(null=True)
-    bounds = models.JSONField(default=dict)
     cpu_seconds = models.FloatField()
     made_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -61,8 +61,8 @@ class Entry(Decided):
     rank = models.PositiveIntegerField(null=True, blank=True)
     rank_low = models.PositiveIntegerField(null=True, blank=True)
     rank_high = models.PositiveIntegerField(null=True, blank=True)
-    is_above_oracle = models.BooleanField(
-        default=False, help_text="Its public score exceeds what the true operator allows."
+    is_above_true_spec = models.BooleanField(
+        default=False, help_text="Its public score exceeds that of the true-spec row."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -72,7 +72,7 @@ class Entry(Decided):
         history_change_reason_field=models.TextField(null=True),
         excluded_fields=[
             *("score", "score_low", "score_high", "rank", "rank_low", "rank_high"),
-            "is_above_oracle",
+            "is_above_true_spec",
         ],
     )
 
@@ -141,9 +141,10 @@ class TierScore(models.Model):
     """What a tier tells everybody of one entry: the figures of the attempt that counts there.
 
     Written by ``leaderboards.counting`` for measured entries and from a source's file for reported
-    ones, which have no attempt. psnr in dB; sources print no consistency. spec_error: per
-    parameter, |estimate − truth| as a part of its range, where the tier tells it. calibration: the
-    shares of intervals that hold the truth, and of samples without one, where the tier tells it.
+    ones, which have no attempt. score: the mean over all scenes; score_home and score_away: over
+    those of one group, where there are any. psnr in dB; sources print no consistency. spec_error:
+    per parameter, |estimate − truth| as a part of its range. calibration: the shares of intervals
+    that hold the truth, and of samples without one. Both only where the tier tells them.
     chosen: the attempt that the owner wants to count; without one the rule of the tier decides.
     """
 
@@ -156,6 +157,8 @@ class TierScore(models.Model):
         "leaderboards.Attempt", models.PROTECT, null=True, blank=True, related_name="+"
     )
     score = models.FloatField()
+    score_home = models.FloatField(null=True, blank=True)
+    score_away = models.FloatField(null=True, blank=True)
     score_low = models.FloatField(null=True, blank=True)
     score_high = models.FloatField(null=True, blank=True)
     psnr = models.FloatField()

@@ -52,7 +52,7 @@ class Variant(models.TextChoices):
     NOMINAL = "nominal", "Nominal spec"
     GRADIENT = "gradient", "Calibrated from the data"
     MIDDLE = "middle", "Middle of the range"
-    ORACLE = "oracle", "Oracle"
+    TRUE_SPEC = "true_spec", "True spec"
 
 
 class Kind(models.TextChoices):
@@ -70,14 +70,14 @@ UPLOAD_TIERS = (TierName.PUBLIC, TierName.DEV)
 # The truth of these can be downloaded, so all digits may be shown.
 OPEN_TIERS = (ScoreTier.STANDARD, ScoreTier.PUBLIC)
 # Rows to compare with, on the challenge's boards: shown and never ranked.
-REFERENCES = (Variant.NOMINAL, Variant.MIDDLE, Variant.ORACLE)
+REFERENCES = (Variant.NOMINAL, Variant.MIDDLE, Variant.TRUE_SPEC)
 
 _SUFFIX = {
     Variant.OWN: "",
     Variant.NOMINAL: ", nominal spec",
     Variant.GRADIENT: " + gradient",
     Variant.MIDDLE: ", middle of the range",
-    Variant.ORACLE: ", oracle",
+    Variant.TRUE_SPEC: ", true spec",
 }
 
 
@@ -105,4 +105,6 @@ def is_reference(board: str, variant: str, *, is_best: bool) -> bool:
     """
     if board == Board.STANDARD:
         return False
-    return variant in (Variant.MIDDLE, Variant.ORACLE) or (variant == Variant.NOMINAL and is_best)
+    if variant == Variant.NOMINAL:
+        return is_best
+    return variant in (Variant.MIDDLE, Variant.TRUE_SPEC)

@@ -1,7 +1,7 @@
 """Run the site's own baselines: on every tier and on the standard benchmark.
 
 A baseline is a method of the physics with an operator built from the nominal spec, from a blind
-calibration ("+ gradient"), from the middle of the ranges, or from the truth (the oracle). The last
+calibration ("+ gradient"), from the middle of the ranges, or from the truth ("true spec"). The last
 two, and the nominal run of the modality's best method, are rows to compare with: never ranked.
 """
 
@@ -58,9 +58,8 @@ def _plan(spec: Spec, method: Method) -> list[tuple[str, str]]:
         if tells.is_open(tier):
             plan += [(tier, str(Variant.NOMINAL))]
             plan += [(tier, str(Variant.MIDDLE))] * is_best
-        if spec.key in physics.CALIBRATE:
-            plan.append((tier, str(Variant.GRADIENT)))
-        plan += [(tier, str(Variant.ORACLE))] * is_best
+        plan += [(tier, str(Variant.GRADIENT))]
+        plan += [(tier, str(Variant.TRUE_SPEC))] * is_best
     return plan
 
 
@@ -121,13 +120,14 @@ def _tier(spec: Spec, attempt: Attempt, report: Report, from_nothing: bool) -> R
         part = Part(report, 0.5 + 0.4 * i / count, 0.5 + 0.4 * (i + 1) / count)
         x_hats.append(physics.reconstruct(attempt.method.physics_name, H, y, part))
     seconds = time.process_time() - start + believed.seconds
-    # An oracle's spec is the truth, which stays in its file.
-    is_secret = attempt.variant == Variant.ORACLE and tier != ScoreTier.PUBLIC
+    # The true spec of a secret tier stays in its file.
+    is_secret = attempt.variant == Variant.TRUE_SPEC and tier != ScoreTier.PUBLIC
+    intervals = [believed.intervals] * count if believed.intervals else []
     return Result(
-        tier=score_tier(spec, tier, x_hats, [used] * count, Part(report, 0.9, 1.0)),
+        tier=score_tier(spec, tier, x_hats, [used] * count, intervals, Part(report, 0.9, 1.0)),
         x_hats=x_hats,
         corrected_spec=[] if is_secret else [used] * count,
-        spec_intervals=[believed.intervals] * count if believed.intervals else [],
+        spec_intervals=intervals,
         inputs_sha256=attempt.inputs,
         program_sha256=program_sha256(),
         cpu_seconds=seconds,

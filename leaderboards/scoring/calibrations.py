@@ -32,7 +32,7 @@ def belief(
     ranges = datasets.ranges(spec, attempt.tier)
     if attempt.variant == Variant.MIDDLE:
         return Belief({name: (low + high) / 2 for name, (low, high) in ranges.items()})
-    if attempt.variant == Variant.ORACLE:
+    if attempt.variant == Variant.TRUE_SPEC:
         return Belief(datasets.load_truth(spec, attempt.tier).mismatch)
     if attempt.variant != Variant.GRADIENT:
         return Belief(spec.nominal)

@@ -19,7 +19,7 @@ from modalities import datasets, physics
 from modalities.physics import Array, Spec
 from modalities.physics.versions import program_sha256
 
-from .score import Intervals, TierResult, coverage
+from .score import Intervals, TierResult
 
 # Those that the figures depend on.
 PACKAGES = ("numpy", "scipy", "numba", "scikit-image", "h5py")
@@ -65,12 +65,18 @@ def data_version(spec: Spec, tier: str) -> str:
 
 def inputs_of(spec: Spec, tier: str) -> str:
     """Name data and code of a baseline: the same inputs give the same result."""
-    return _hash_json([tier, data_version(spec, tier), program_sha256(), physics.METRICS_VERSION])
+    version = data_version(spec, tier)
+    return inputs_from(tier, version, program_sha256(), physics.METRICS_VERSION)
 
 
 def inputs_of_file(spec: Spec, tier: str, sha256: str) -> str:
     """Name what the score of a file follows from: its bytes, the data, and the metrics."""
-    return _hash_json([tier, data_version(spec, tier), sha256, physics.METRICS_VERSION])
+    return inputs_from(tier, data_version(spec, tier), sha256, physics.METRICS_VERSION)
+
+
+def inputs_from(tier: str, version: str, what: str, metrics: str) -> str:
+    """Hash all that a score follows from; ``what``: the SHA-256 of the program or of the file."""
+    return _hash_json([tier, version, what, metrics])
 
 
 def outputs_sha256(x_hats: Sequence[Array]) -> str:
@@ -95,7 +101,7 @@ def packed(x_hats: Sequence[Array]) -> bytes:
 def fields_of(attempt: Attempt, result: Result) -> dict[str, Any]:
     """Give all that an attempt keeps of its result, to be written in one UPDATE."""
     return {
-        "result": result.tier.as_json() | {"calibration": _calibration(attempt, result)},
+        "result": result.tier.as_json(),
         "score": result.tier.score,
         "corrected_spec": result.corrected_spec,
         "spec_intervals": list(result.spec_intervals),
@@ -109,13 +115,6 @@ def fields_of(attempt: Attempt, result: Result) -> dict[str, Any]:
         "cpu_seconds": result.cpu_seconds,
         "peak_memory_mb": result.peak_memory_mb,
     }
-
-
-def _calibration(attempt: Attempt, result: Result) -> dict[str, Any]:
-    if attempt.tier == ScoreTier.STANDARD or not any(result.spec_intervals):
-        return {}
-    truth = datasets.load_truth(attempt.modality.spec, attempt.tier).mismatch
-    return coverage(result.spec_intervals, truth)
 
 
 def _hash_json(parts: list[Any]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from leaderboards.uncertainty import interval
+from leaderboards.uncertainty import by_group, interval, weights_of
 from modalities import datasets, physics
-from modalities.physics import Array, Spec
+from modalities.physics import AWAY, HOME, Array, Spec
 
 Intervals = Mapping[str, tuple[float, float] | None]
 
@@ -19,7 +19,7 @@ Intervals = Mapping[str, tuple[float, float] | None]
 class SceneScore:
     """One scene: its metrics, its score, and the consistency that the truth itself would reach.
 
-    spec_error: |Δθ̂ − Δθ| of each unknown, as a part of its range.
+    spec_error: |Δθ̂ − Δθ| of each unknown, as a part of its range. group: home or away.
     """
 
     psnr: float
@@ -28,13 +28,21 @@ class SceneScore:
     ceiling: float
     score: float
     spec_error: dict[str, float]
+    group: str = HOME
 
 
 @dataclass(frozen=True)
 class TierResult:
-    """A tier: the means over its scenes, the interval of the score, and the scenes."""
+    """A tier: the means over its scenes, the interval of the score, and the scenes.
+
+    score_home, score_away: the score over the scenes of one group; None where there are none.
+    calibration: what the truth says of the intervals of the spec, see ``coverage``; empty where
+    none were given.
+    """
 
     score: float
+    score_home: float | None
+    score_away: float | None
     score_low: float | None
     score_high: float | None
     psnr: float
@@ -44,6 +52,7 @@ class TierResult:
     spec_error: dict[str, float]
     scenes: tuple[SceneScore, ...]
     metrics_version: str
+    calibration: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Give all of it as JSON data."""
@@ -55,9 +64,10 @@ def score_tier(
     tier: str,
     x_hats: Sequence[Array],
     specs: Sequence[Mapping[str, float]],
+    intervals: Sequence[Intervals | None] = (),
     report: physics.Report = physics.silent,
 ) -> TierResult:
-    """Score one reconstruction and one corrected spec per scene of ``tier``.
+    """Score one reconstruction, one corrected spec and its intervals per scene of ``tier``.
 
     The consistency's operator is built here from the submitted spec, clipped to the tier's range.
     Raise FileNotFoundError where the tier's truth is not on this machine.
@@ -65,15 +75,17 @@ def score_tier(
     truth = datasets.load_truth(spec, tier)
     ys = datasets.load_measurements(spec, tier)
     true_H = physics.forward(spec, **truth.mismatch)
-    scenes = []
+    samples, scenes = spec.samples(tier), []
     for i, (x_hat, corrected) in enumerate(zip(x_hats, specs, strict=True)):
         report(f"scoring scene {i + 1} of {len(ys)}", i / len(ys))
         x = physics.double(truth.x[i])
         ceiling = physics.consistency(ys[i], true_H, x)
-        scenes.append(
-            score_scene(spec, tier, x, ys[i], physics.double(x_hat), corrected, truth, ceiling)
-        )
-    return summary(scenes)
+        scored = score_scene(spec, tier, x, ys[i], physics.double(x_hat), corrected, truth, ceiling)
+        scenes.append(replace(scored, group=samples[i].group))
+    found = summary(scenes)
+    if not any(intervals):
+        return found
+    return replace(found, calibration=coverage(intervals, truth.mismatch))
 
 
 def score_scene(
@@ -107,10 +119,17 @@ def summary(scenes: Sequence[SceneScore]) -> TierResult:
     def mean(part: str) -> float:
         return float(np.mean([getattr(scene, part) for scene in scenes]))
 
-    found = interval([[scene.score for scene in scenes]])
+    def mean_of(group: str) -> float | None:
+        scores = [scene.score for scene in scenes if scene.group == group]
+        return float(np.mean(scores)) if scores else None
+
+    strata = by_group([scene.score for scene in scenes], [scene.group for scene in scenes])
+    found = interval(strata, weights_of([strata]))
     sure = len(scenes) > 1
     return TierResult(
         score=found.mean,
+        score_home=mean_of(HOME),
+        score_away=mean_of(AWAY),
         score_low=found.low if sure else None,
         score_high=found.high if sure else None,
         psnr=mean("psnr"),

@@ -25,7 +25,12 @@ def score(first: Attempt, attempt: Attempt, report: Report) -> Result:
     report("reading the file", 0.05)
     reading = _read(first, attempt)
     tier = score_tier(
-        spec, first.tier, reading.x_hat, reading.corrected_spec, Part(report, 0.15, 0.9)
+        spec,
+        first.tier,
+        reading.x_hat,
+        reading.corrected_spec,
+        reading.spec_intervals,
+        Part(report, 0.15, 0.9),
     )
     report("keeping the reconstructions", 0.9)
     return Result(

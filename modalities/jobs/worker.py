@@ -58,8 +58,10 @@ class JobRefused(JobFailed):
     """What a person gave to the job is wrong: no fault of the server, so no traceback."""
 
 
-def run_next(kind: type[Job], queue: str, compute: Compute) -> None:
+def run_next(kind: type[Job], queue: str, compute: Compute) -> Job | None:
     """Run the job that has waited longest in ``queue``, because a message says that one waits.
+
+    Return it as it was when it began.
 
     Messages come late, twice, out of order or never: that there is work is all they can say. A job
     whose worker died is the oldest, and so the next.
@@ -69,6 +71,7 @@ def run_next(kind: type[Job], queue: str, compute: Compute) -> None:
         log.info("No job is waiting in the queue %s; the message came late or twice.", queue)
     else:
         run(job, compute)
+    return job
 
 
 def claim_next(kind: type[Job], queue: str) -> Job | None:

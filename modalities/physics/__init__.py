@@ -15,9 +15,10 @@ True
 
 from . import scenarios
 from .bounds import cramer_rao
-from .build import Forward, forward
-from .calibrate import CALIBRATE, Calibrated, calibrate
+from .build import Forward, arguments, forward
+from .calibrate import Calibrated, calibrate
 from .catalogue import keys, load, parse
+from .matrix import cut_down, matrix
 from .methods import METHODS, Method, reconstruct
 from .metrics import bounded, consistency, psnr, ssim
 from .noise import measure, noise_of
@@ -26,12 +27,14 @@ from .phantoms import PHANTOMS, scene
 from .primitives import PRIMITIVES
 from .progress import Cancelled, Part, Report, silent
 from .scoring import overall_score, standard_score, tier_score
-from .spec import TIERS, Mismatch, Scene, Spec, Step, tier_range
+from .spec import AWAY, GROUPS, HOME, TIERS, Mismatch, Scene, Spec, Step, tier_range
 from .tables import CatalogueError
 from .versions import METRICS_VERSION
 
 __all__ = [
-    "CALIBRATE",
+    "AWAY",
+    "GROUPS",
+    "HOME",
     "METHODS",
     "METRICS_VERSION",
     "PHANTOMS",
@@ -54,14 +57,17 @@ __all__ = [
     "ShapeError",
     "Spec",
     "Step",
+    "arguments",
     "bounded",
     "calibrate",
     "consistency",
     "cramer_rao",
+    "cut_down",
     "double",
     "forward",
     "keys",
     "load",
+    "matrix",
     "measure",
     "noise_of",
     "overall_score",

@@ -19,9 +19,14 @@ def version_of(paths: Iterable[Path]) -> str:
 @lru_cache(maxsize=1)
 def program_sha256() -> str:
     """Hash all code of the physics, with the files' names."""
+    return hash_of((path.relative_to(HERE), path.read_bytes()) for path in HERE.rglob("*.py"))
+
+
+def hash_of(files: Iterable[tuple[Path, bytes]]) -> str:
+    """Hash files, given by their paths below the physics and their bytes."""
     total = hashlib.sha256()
-    for path in sorted(HERE.rglob("*.py")):
-        total.update(path.relative_to(HERE).as_posix().encode() + b"\0" + path.read_bytes())
+    for path, content in sorted(files):
+        total.update(path.as_posix().encode() + b"\0" + content)
     return total.hexdigest()
 
 

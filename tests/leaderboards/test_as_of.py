@@ -60,7 +60,7 @@ def read(stem, days: int = 1, name: str = "challenge") -> list[tuple[str, int | 
 
 def test_today_is_the_present_board(stem):
     best = make_method(stem, physics_name=stem.spec.gallery_method)
-    for variant, score in ((Variant.NOMINAL, 0.5), (Variant.MIDDLE, 0.4), (Variant.ORACLE, 0.7)):
+    for variant, score in ((Variant.NOMINAL, 0.5), (Variant.MIDDLE, 0.4), (Variant.TRUE_SPEC, 0.7)):
         make_entry(stem, best, variant=variant, tiers=tiers(score, score, score))
     for scores in ((0.8, 0.6, 0.6), (0.6, 0.6, 0.6), (0.6, 0.6, 0.6), (0.5, 0.4)):
         make_entry(stem, tiers=tiers(*scores))
@@ -132,7 +132,7 @@ def test_a_certificate_is_shown_from_its_day_on(stem):
 
 def test_references_are_shown_without_a_rank(stem):
     method = make_method(stem)
-    make_old(stem, 0.9, 0.9, 0.9, method=method, variant=Variant.ORACLE)
+    make_old(stem, 0.9, 0.9, 0.9, method=method, variant=Variant.TRUE_SPEC)
     make_old(stem, 0.5, 0.5, 0.5, method=method, variant=Variant.GRADIENT)
     assert [rank for _, rank, _ in read(stem)] == [None, 1]
 

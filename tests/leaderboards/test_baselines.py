@@ -55,11 +55,11 @@ def test_baselines_fill_the_boards_and_are_never_mixed_with_references(stem):
     assert (entry.rank, entry.rank_low) == (1, 1)
     assert entry.score_low < entry.score < entry.score_high
     assert baselines.queue_missing(stem) == [], "what has run is not queued again"
-    oracle = [a for a in queued if a.variant == Variant.ORACLE and a.tier == "public"]
-    assert [attempt.method.physics_name for attempt in oracle] == [stem.best_method]
-    challenge.run_baselines(tier="public", variant=Variant.ORACLE)
+    true_spec = [a for a in queued if a.variant == Variant.TRUE_SPEC and a.tier == "public"]
+    assert [attempt.method.physics_name for attempt in true_spec] == [stem.best_method]
+    challenge.run_baselines(tier="public", variant=Variant.TRUE_SPEC)
     (reference,) = [row for row in boards.challenge(stem) if row.is_reference]
-    assert (reference.variant, reference.rank) == ("oracle", None)
+    assert (reference.variant, reference.rank) == ("true_spec", None)
 
 
 def test_run_baselines_measures_what_a_baseline_costs(stem):
@@ -104,7 +104,7 @@ def test_a_secret_tier_has_no_row_of_a_spec_that_ignores_the_mismatch(stem):
     """Its score would tell everybody how large the mismatch is."""
     for attempt in baselines.queue_missing(stem):
         if attempt.tier in ("dev", "hidden"):
-            assert attempt.variant in (Variant.GRADIENT, Variant.ORACLE)
+            assert attempt.variant in (Variant.GRADIENT, Variant.TRUE_SPEC)
     told = Attempt.objects.filter(tier="public").values_list("variant", flat=True)
     assert {Variant.NOMINAL, Variant.MIDDLE} < set(told)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from leaderboards import boards, ranking
+from leaderboards import board_rows, boards, ranking
 from leaderboards.board_rows import Row
 from leaderboards.models import (
     Board,
@@ -77,8 +77,8 @@ def test_incomplete_entry_comes_last_and_has_no_rank(stem: Modality) -> None:
 
 def test_reference_stands_at_its_score_without_a_rank(stem: Modality) -> None:
     enter(stem, "Good", 0.6)
-    enter(stem, "Best", 0.8, variant=Variant.ORACLE)
-    assert ranks(boards.challenge(stem)) == [("Best, oracle", None), ("Good", 1)]
+    enter(stem, "Best", 0.8, variant=Variant.TRUE_SPEC)
+    assert ranks(boards.challenge(stem)) == [("Best, true spec", None), ("Good", 1)]
 
 
 def test_disqualified_entry_leaves_the_board(stem: Modality) -> None:
@@ -140,6 +140,27 @@ def uncertain(name: str, score: float) -> dict[str, Any]:
     return result
 
 
+def test_row_shows_home_and_away_beside_the_score(stem: Modality) -> None:
+    make_entry(stem, make_method(stem, name="A"), tiers=tiers(0.9, 0.6, 0.3))
+    (row,) = boards.challenge(stem)
+    assert (row.score_text, row.home_text, row.away_text) == ("0.600", "0.601", "0.599")
+    (row,) = boards.tier(stem, "dev")
+    assert (row.score_home, row.score_away) == (0.601, 0.599)
+    assert board_rows.has_groups([row])
+
+
+def test_row_without_every_tier_has_no_overall_score_at_home(stem: Modality) -> None:
+    make_entry(stem, tiers={"public": (0.9, 30.0, 0.9)})
+    (row,) = boards.challenge(stem)
+    assert (row.score_home, row.home_text) == (None, "–")
+    assert row.cells[0].score_home == pytest.approx(0.901)
+
+
+def test_reported_rows_have_no_scores_at_home_and_away(stem: Modality) -> None:
+    enter(stem, "A", 0.9, **REPORTED)
+    assert not board_rows.has_groups(boards.challenge(stem, Origin.REPORTED))
+
+
 def test_reported_psnr_keeps_the_digits_of_its_source(stem: Modality) -> None:
     make_entry(stem, board=Board.STANDARD, tiers={"standard": (0.772, 33.4, 0.93)}, **REPORTED)
     make_entry(stem, board=Board.STANDARD, tiers={"standard": (0.772, 33.4, 0.93)})
@@ -183,7 +204,7 @@ def test_measured_leader_goes_before_a_reported_one(stem: Modality) -> None:
         return boards.with_leaders(Modality.objects.all()).get().leading
 
     enter(stem, "Theirs", 0.9, source_name="Theirs + magic", source_rank=1, **REPORTED)
-    enter(stem, "Best", 0.8, variant=Variant.ORACLE)
+    enter(stem, "Best", 0.8, variant=Variant.TRUE_SPEC)
     assert (leading()["source_name"], leading()["origin"]) == ("Theirs + magic", "reported")
     enter(stem, "Ours", 0.5)
     enter(stem, "Behind", 0.4)
@@ -215,10 +236,10 @@ def test_boards_cost_the_same_number_of_queries_at_any_length(
             boards.of_method(method)
 
 
-def test_entry_above_the_oracle_is_marked_unless_luck_explains_it(stem: Modality) -> None:
-    oracle = {"public": (0.8, 32.0, 0.9)}
-    enter(stem, "Best", 0.8, variant=Variant.ORACLE, tiers=oracle)
+def test_entry_above_the_true_spec_row_is_marked_unless_luck_explains_it(stem: Modality) -> None:
+    reference = {"public": (0.8, 32.0, 0.9)}
+    enter(stem, "Best", 0.8, variant=Variant.TRUE_SPEC, tiers=reference)
     for name, score in (("below", 0.79), ("lucky", 0.8004), ("knows more", 0.8006)):
         enter(stem, name, 0.5, tiers=tiers(score, 0.5, 0.5))
-    marked = {row.name for row in boards.challenge(stem) if row.is_above_oracle}
+    marked = {row.name for row in boards.challenge(stem) if row.is_above_true_spec}
     assert marked == {"knows more"}

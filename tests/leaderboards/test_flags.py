@@ -34,9 +34,9 @@ def of(method) -> dict[str, str]:
     return {flag.word: flag.text for flag in found}
 
 
-def make_oracle(stem, score: float) -> None:
+def make_true_spec_row(stem, score: float) -> None:
     tiers = {"public": (score, 32.0, 0.9)}
-    make_entry(stem, make_method(stem), variant=Variant.ORACLE, tiers=tiers)
+    make_entry(stem, make_method(stem), variant=Variant.TRUE_SPEC, tiers=tiers)
 
 
 def spec_with(stem, **values: float) -> list[dict[str, float]]:
@@ -48,16 +48,16 @@ def sha(letter: str) -> str:
 
 
 def test_an_ordinary_result_has_none(stem, mine):
-    make_oracle(stem, 0.8)
+    make_true_spec_row(stem, 0.8)
     make_attempt(stem, mine, outputs_sha256=sha("a"), corrected_spec=spec_with(stem))
     make_attempt(stem, mine, "dev", outputs_sha256=sha("b"), corrected_spec=spec_with(stem))
     assert of(mine) == {}
 
 
-def test_above_the_oracle(stem, mine):
-    make_oracle(stem, 0.7)
+def test_above_the_true_spec_row(stem, mine):
+    make_true_spec_row(stem, 0.7)
     make_entry(stem, mine, tiers={"public": (0.71, 32.1, 0.9)})
-    assert "knew the truth" in of(mine)["above the oracle"]
+    assert "knew the truth" in of(mine)["above the true-spec row"]
 
 
 @pytest.mark.parametrize("tier", ["public", "dev"])

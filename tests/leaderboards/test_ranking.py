@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +22,12 @@ def tiers(*scores: float) -> dict[str, tuple[float, float, float]]:
     return {t: (s, 20.0, 0.8) for t, s in zip(("public", "dev", "hidden"), scores, strict=False)}
 
 
-def pairwise_bounds(entries: list[list[list[float]]]) -> list[tuple[int, int]]:
+def pairwise_bounds(entries: list[list[list[float]]], weights: Any) -> list[tuple[int, int]]:
     """Compare every pair scene by scene, as slowly as the definition says."""
     found = []
     for a in entries:
         gaps = [
-            interval([np.subtract(x, y).tolist() for x, y in zip(a, b, strict=True)])
+            interval([np.subtract(x, y).tolist() for x, y in zip(a, b, strict=True)], weights)
             for b in entries
             if b is not a
         ]
@@ -37,14 +38,17 @@ def pairwise_bounds(entries: list[list[list[float]]]) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("shape", [(4,), (4, 4, 4), (8, 4, 2)])
 @pytest.mark.parametrize("spread", [0.0, 0.01, 0.1])
-def test_the_matrices_give_what_comparing_all_pairs_gives(rng, shape, spread):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_matrices_give_what_comparing_all_pairs_gives(rng, shape, spread, weighted):
     entries = []
     for level in rng.uniform(0.3, 0.9, 30):
         entries.append([(level + spread * rng.normal(size=n)).tolist() for n in shape])
     entries += [list(entries[0]), list(entries[1])]  # exact ties
     arrays = [np.array([e[t] for e in entries]) for t in range(len(shape))]
-    best, worst = rank_bounds(arrays)
-    assert list(zip(best.tolist(), worst.tolist(), strict=True)) == pairwise_bounds(entries)
+    weights = [n / sum(shape) for n in shape] if weighted else None
+    best, worst = rank_bounds(arrays, weights)
+    expected = pairwise_bounds(entries, weights)
+    assert list(zip(best.tolist(), worst.tolist(), strict=True)) == expected
 
 
 def test_a_change_is_ranked_after_the_commit_and_said_until_then():

@@ -10,6 +10,8 @@ from tests.factories import make_attempt, make_result, make_user
 
 RESULT = {
     "score": 0.61234567,
+    "score_home": 0.71234567,
+    "score_away": 0.51234567,
     "score_low": 0.60123456,
     "score_high": 0.62345678,
     "psnr": 29.75999614212475,
@@ -37,6 +39,8 @@ def test_a_secret_tier_tells_rounded_means_and_no_spec_error(tier):
     told = tells.to_everybody(tier, RESULT, cpu_seconds=12.345, peak_memory_mb=431.2)
     assert told == {
         "score": 0.612,
+        "score_home": 0.712,
+        "score_away": 0.512,
         "score_low": 0.601,
         "score_high": 0.623,
         "psnr": 29.76,

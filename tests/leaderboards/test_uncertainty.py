@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from leaderboards.uncertainty import interval, rank_bounds
+from leaderboards.uncertainty import by_group, interval, rank_bounds, weights_of
 
 
 @pytest.mark.parametrize("tiers", [1, 3])
@@ -20,6 +20,35 @@ def test_an_interval_covers_the_true_mean_as_often_as_it_says(tiers):
         found = interval([rng.normal(0.7, s, 4).tolist() for s in spread])
         hits += found.low <= 0.7 <= found.high
     assert 0.93 <= hits / draws <= 0.985
+
+
+@pytest.mark.parametrize("tiers", [1, 3])
+def test_an_interval_over_home_and_away_covers_the_mean_of_both(tiers):
+    rng = np.random.default_rng(8)
+    draws, hits, narrower = 2000, 0, 0
+    spread = (0.02, 0.05, 0.03)[:tiers]
+    for _ in range(draws):
+        home = [rng.normal(0.8, s, 4).tolist() for s in spread]
+        away = [rng.normal(0.6, 2 * s, 4).tolist() for s in spread]
+        both = [list(pair) for pair in zip(home, away, strict=True)]
+        found = interval([part for parts in both for part in parts], weights_of(both))
+        hits += found.low <= 0.7 <= found.high
+        whole = interval([[*h, *a] for h, a in zip(home, away, strict=True)])
+        narrower += found.high - found.low < whole.high - whole.low
+    assert 0.93 <= hits / draws <= 0.985
+    assert narrower > 0.5 * draws
+
+
+def test_every_scene_of_a_tier_counts_alike_and_so_does_every_tier():
+    public = by_group([0.9, 0.7, 0.5, 0.3, 0.1, 0.2], ["home"] * 4 + ["away"] * 2)
+    assert public == [[0.9, 0.7, 0.5, 0.3], [0.1, 0.2]]
+    dev = [[0.4, 0.6]]
+    found = interval([*public, *dev], weights_of([public, dev]))
+    assert found.mean == pytest.approx((2.7 / 6 + 0.5) / 2)
+
+
+def test_a_group_with_one_scene_has_no_variance_of_its_own():
+    assert by_group([0.9, 0.7, 0.1], ["home", "home", "away"]) == [[0.9, 0.7, 0.1]]
 
 
 def bounds(*entries: np.ndarray) -> list[tuple[int, int]]:

@@ -1,5 +1,6 @@
 """The set-up that a page states is the one that is simulated."""
 
+import math
 import tomllib
 
 import pytest
@@ -32,13 +33,17 @@ def stem() -> dict[str, str]:
 
 def electron_tomography() -> dict[str, str]:
     spec = physics.load("electron_tomography")
-    tilt, probe, _, counts = (step.args for step in spec.chain)
+    tilt, probe, beam, counts = (step.args for step in spec.chain)
+    slope = probe["field_factor"] * spec.perturbed["defocus_gradient"] / 1000
     nz, nx, ny = spec.shape
     return {
         "Tilt series": f"±{-tilt['first']:g}° in steps of {tilt['step']:g}°, {tilt['views']} views",
         "Convergence semi-angle": f"{probe['convergence_angle']:g} mrad",
-        "Dose": f"{counts['dose']:g} electrons per pixel and object unit, background "
+        "Dose": f"{counts['dose']:g} electrons per pixel and {1 / beam['scattering']:g} nm of the "
+        "densest matter, background "
         f"{counts['background']:.0%}".replace("%", " %"),
+        "Focal plane": f"{probe['field_factor']:g} times as wide as the volume, tilts it by "
+        f"{math.degrees(math.atan(slope)):.1f}°",
         "Volume": f"{nz} × {nx} × {ny} voxels of {spec.pixel:g} nm (z, x, y)",
     }
 

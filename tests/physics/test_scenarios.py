@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modalities import physics
+from modalities.physics import scenarios
 from modalities.physics.scenarios import SCENARIOS, believed, measurement, rho, run, violations
 
 from ..needs import FULL
@@ -40,7 +41,7 @@ def test_reconstruction_believes_what_its_scenario_says(spec, outcomes):
     assert outcomes["III"].mismatch_used == outcomes["IV"].mismatch_used == spec.perturbed
 
 
-def test_perfect_calibration_is_the_oracle(outcomes):
+def test_perfect_calibration_is_the_true_spec(outcomes):
     assert np.array_equal(outcomes["III"].x_hat, outcomes["IV"].x_hat)
 
 
@@ -75,6 +76,16 @@ def test_measurement_does_not_depend_on_what_is_believed(spec, outcomes):
     assert o.psnr < outcomes["IV"].psnr
 
 
+def test_each_group_is_calibrated_from_its_own_scenes(spec, monkeypatch):
+    seen = []
+    monkeypatch.setattr(scenarios, "calibrate", lambda spec, ys, *args: seen.append(ys))
+    two = replace(spec, scenes=spec.scenes[:2], away=(replace(spec.scenes[2], tiers=("public",)),))
+    for group in ("home", "away"):
+        scenarios.calibrated(two, group=group)
+    assert [len(ys) for ys in seen] == [2, 1]
+    np.testing.assert_array_equal(seen[1][0], measurement(two, 2, "IV"))
+
+
 def test_cancelling_stops_the_reconstruction(spec):
     def stop(phase: str, fraction: float) -> None:
         raise physics.Cancelled("stopped")
@@ -100,7 +111,7 @@ def test_unknown_names_are_refused(spec):
         physics.METHODS["xray"]
 
 
-def test_oracle_believes_the_truth_without_calibrating(spec):
+def test_true_spec_scenario_believes_the_truth_without_calibrating(spec):
     assert believed(spec, "III") == spec.perturbed
 
 
@@ -113,7 +124,7 @@ def test_catalogue_names_only_scenes_and_methods_that_exist(key: str):
 
 @pytest.mark.parametrize("spec", [physics.load("stem"), SMALL], ids=lambda spec: spec.key)
 def test_no_method_with_the_true_operator_beats_the_gallery_method(spec):
-    """Its oracle is what the board holds entries against: nobody honest may stand above it."""
+    """Its true-spec row is what the board compares entries with."""
     names = [name for name, method in physics.METHODS[spec.key].items() if not method.requires]
     scenes = (0, 2) if FULL else (0,)
     psnrs = {name: np.mean([run(spec, name, i, "III").psnr for i in scenes]) for name in names}
@@ -134,9 +145,9 @@ def test_part_won_back_is_a_share_of_the_loss():
     assert rho(26.0, 28.0, 25.0) == pytest.approx(-0.5)
 
 
-@pytest.mark.parametrize("oracle", [26.0, 26.09, 25.0])
-def test_part_won_back_is_not_given_where_nothing_was_lost(oracle):
-    assert rho(26.0, oracle, 26.05) is None
+@pytest.mark.parametrize("true_spec", [26.0, 26.09, 25.0])
+def test_part_won_back_is_not_given_where_nothing_was_lost(true_spec):
+    assert rho(26.0, true_spec, 26.05) is None
 
 
 def test_order_of_the_scenarios_is_checked_within_a_twentieth_of_a_decibel():

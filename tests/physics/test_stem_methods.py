@@ -35,7 +35,7 @@ def test_method_reaches_its_mark_on_the_nominal_system(method, least):
 
 
 @pytest.mark.parametrize("method", ["wiener", "richardson_lucy", "richardson_lucy_sieve"])
-def test_mismatch_costs_and_the_oracle_wins_back(method):
+def test_mismatch_costs_and_the_true_spec_wins_back(method):
     psnrs = [
         {s: scenarios.run(SPEC, method, i, s).psnr for s in ("I", "II", "III")} for i in range(4)
     ]

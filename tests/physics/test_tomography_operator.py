@@ -5,9 +5,10 @@ import pytest
 from scipy import sparse
 
 from modalities import physics
+from modalities.physics.numerics.bands import ROWS, bands
 from modalities.physics.numerics.footprint import centres, projection, shadow_cdf, times
 from modalities.physics.numerics.image_rotation import ImageRotation
-from modalities.physics.numerics.resample import refine, shift_matrices
+from modalities.physics.numerics.resample import refine, shift_matrices, shift_taps
 from modalities.physics.operator import Chain
 from modalities.physics.primitives import PRIMITIVES
 from modalities.physics.primitives.parallel import Parallel, StripProjection, TiltSeries
@@ -125,6 +126,25 @@ def test_a_shift_does_not_wrap_round():
     line[29:] = 1.0
     moved = shift_matrices(32, np.array([8.0]), float)[0] @ line
     assert np.abs(moved).max() < 1e-12
+
+
+def test_short_taps_shift_a_wave():
+    i = np.arange(64)
+    shifts = np.array([-0.4, 0.15, 2.3])
+    for shift, taps in zip(shifts, shift_taps(shifts, 11), strict=True):
+        moved = np.convolve(np.cos(0.3 * 2 * np.pi * i), taps[::-1], "same")
+        expected = np.cos(0.3 * 2 * np.pi * (i - shift))
+        assert np.abs(moved - expected)[12:-12].max() < 4e-3
+
+
+def test_bands_are_the_matrix_near_its_diagonal(rng):
+    n, reach = 2 * ROWS + 5, 3
+    taps = rng.standard_normal((n, 2 * reach + 1))
+    dense = sum(np.diag(taps[max(-d, 0) : n - max(d, 0), d + reach], d) for d in range(-3, 4))
+    got = np.zeros((n, n))
+    for rows, columns, block in bands(taps):
+        got[rows, columns] += block
+    assert np.array_equal(got, dense)
 
 
 def test_blur_has_the_modelled_variance():

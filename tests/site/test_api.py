@@ -54,7 +54,9 @@ def test_modality_tells_its_unknowns_tiers_ranges_and_scenes(
 ) -> None:
     found = get(client, f"modalities/{modality.key}/")
     assert [m["name"] for m in found["mismatches"]] == list(modality.spec.nominal)
-    assert len(found["scenes"]) == 4
+    spec = modality.spec
+    assert [s["group"] for s in found["scenes"]] == [s.group for s in (*spec.scenes, *spec.away)]
+    assert found["scenes"][1]["samples"] == {"public": 1, "dev": 1, "hidden": 1}
     dev = next(tier for tier in found["tiers"] if tier["name"] == "dev")
     for span in dev["ranges"]:
         assert (span["min"], span["max"]) == physics.tier_range(modality.spec, span["name"], "dev")
@@ -235,6 +237,8 @@ def test_csv_has_every_row_with_its_raw_values(client: Client, modality: Modalit
     assert (row["name"], row["rank"], row["trust"]) == ("A, B & “C”", "1", "scored")
     assert (float(row["hidden_psnr"]), float(row["public_psnr"])) == (22.0, 28.123456789)
     assert float(row["public_score"]) == 0.7123456789
+    assert float(row["public_score_away"]) == pytest.approx(0.7113456789)
+    assert (row["score_home"], row["dev_score_home"]) == ("0.605", "0.601")
 
 
 def test_csv_of_an_empty_board_has_a_header_only(client: Client, modality: Modality) -> None:
@@ -255,8 +259,9 @@ def test_latex_escapes_what_latex_would_read_as_a_command(
     text = client.get(
         f"/api/v1/modalities/{modality.key}/boards/challenge/?format=tex"
     ).content.decode()
-    assert r"1 & 50 \% of \textbackslash{}input\{x\}\_y \& more & 0.600 & 0.700" in text
-    assert text.startswith(r"\begin{tabular}{rlrrrr}")
+    assert r"1 & 50 \% of \textbackslash{}input\{x\}\_y \& more & 0.600 & 0.601 & 0.599" in text
+    assert text.startswith(r"\begin{tabular}{rlrrrrrr}")
+    assert "Score & Home & Away & Public & Dev & Hidden" in text
 
 
 def test_bibtex_cites_each_method_once(client: Client, modality: Modality) -> None:
@@ -303,3 +308,9 @@ def test_number_of_queries_does_not_grow(
         with django_assert_num_queries(most):
             client.get(f"/api/v1/{path}")
     assert Method.objects.count() == 10
+
+
+def test_public_keys_of_bundles_are_those_of_the_well_known_address(client: Client) -> None:
+    (key,) = get(client, "bundle-keys/")["keys"]
+    assert len(key["key_id"]) == 16
+    assert get(client, "bundle-keys/") == client.get("/.well-known/pwm-bundle-keys.json").json()

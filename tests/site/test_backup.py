@@ -77,7 +77,7 @@ def test_a_site_comes_back_elsewhere_with_rows_files_and_keys(
     assert done.returncode == 0, done.stderr
     assert elsewhere.is_whole()
     assert (elsewhere.folder / "media/runs/1/truth.webp").read_bytes() == b"picture"
-    for key in ("secret_key", "data_key"):
+    for key in ("secret_key", "data_key", "signing_key"):
         assert (elsewhere.folder / key).read_text() == (site.folder / key).read_text()
         assert stat.S_IMODE((elsewhere.folder / key).stat().st_mode) == 0o600
 

@@ -28,6 +28,8 @@ FORMATS = ("json", "csv", "tex", "bib")
 EXACT = {
     "dev": {
         "score": 0.61234567,
+        "score_home": 0.65345678,
+        "score_away": 0.57123456,
         "score_low": 0.59964567,
         "score_high": 0.62504567,
         "psnr": 29.75999614212475,
@@ -39,6 +41,8 @@ EXACT = {
     },
     "hidden": {
         "score": 0.51728394,
+        "score_home": 0.55839504,
+        "score_away": 0.47617284,
         "score_low": 0.50458394,
         "score_high": 0.52998394,
         "psnr": 26.41421356237309,
@@ -104,7 +108,10 @@ def exactly(tier: str) -> dict[str, Any]:
     costs = ("cpu_seconds", "peak_memory_mb")
     means = {name: value for name, value in EXACT[tier].items() if name not in costs}
     means |= {"spec_error": {"probe_size": SPEC_ERROR}}
-    scenes = [means | {"score": means["score"] + d} for d in (-0.001, 0.001)]
+    scenes = [
+        means | {"score": means["score"] + d, "group": group}
+        for group, d in (("home", 0.001), ("away", -0.001))
+    ]
     result = means | {"scenes": scenes, "metrics_version": physics.METRICS_VERSION}
     return {name: EXACT[tier][name] for name in ("score", *costs)} | {"result": result}
 
@@ -140,9 +147,9 @@ def test_each_answer_tells_as_many_digits_as_its_tier_does(ada, dev):
 
 def test_the_bundle_tells_as_many_digits_as_its_tier_does(dev, client):
     sent = client.get(f"{dev.entry.get_absolute_url()}bundle.zip").content
-    manifest, parts = bundle.read(sent)
-    assert manifest["tiers"]["dev"]["psnr"] == 29.76
-    assert manifest["tiers"]["public"]["psnr"] == 31.123456789
+    manifest, parts, _ = bundle.read(sent)
+    assert manifest["claimed"]["tiers"]["dev"]["figures"]["psnr"] == 29.76
+    assert manifest["computed"]["tiers"]["public"]["figures"]["psnr"] == 31.123456789
     assert not [name for name, part in parts.items() if told(part)]
 
 

@@ -82,6 +82,7 @@ def deployment(
                 "PWM_ALLOWED_HOSTS": "pwm.example.org",
                 "PWM_SECRET_KEY": secrets.token_urlsafe(48),
                 "PWM_DATA_KEY": secrets.token_urlsafe(48),
+                "PWM_SIGNING_KEY": secrets.token_urlsafe(48),
                 "PWM_DATABASE_URL": postgres_url.removesuffix("pwm") + "production",
                 "PWM_BROKER_URL": redis_url.removesuffix("0") + "1",
                 "PWM_CACHE_URL": redis_url.removesuffix("0") + "2",
@@ -99,7 +100,8 @@ def deployment(
         assert "Password:" in site.manage("prepare")
         options = {"cwd": ROOT, "env": site.environment, "stderr": subprocess.DEVNULL}
         web = [sys.executable, "-m", "gunicorn", "-c", "pwmsite/server.py"]
-        blind = {k: v for k, v in site.environment.items() if k != "PWM_DATA_KEY"}
+        kept = {"PWM_DATA_KEY", "PWM_SIGNING_KEY"}
+        blind = {k: v for k, v in site.environment.items() if k not in kept}
         running.enter_context(servers.started(web, port, **options | {"env": blind}))
         worker = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "pwmsite", "worker", "--queues", "gallery"],

@@ -50,6 +50,8 @@ class Secrets:
         self.needles: dict[bytes, str] = {}
         self.numbers: dict[bytes, str] = {}
         self.arrays = []
+        for name in ("SECRET_KEY", "DATA_KEY", "SIGNING_KEY"):
+            self.needles[getattr(site_settings, name).encode()] = name
         for tier in SECRET:
             truth = datasets.load_truth(modality.spec, tier)
             for name, value in truth.mismatch.items():
@@ -101,13 +103,13 @@ def _datasets(content: bytes) -> list[np.ndarray]:
 
 
 def run_references(modality) -> None:
-    """Run what knows most of the truth: the oracle. Other references are for open tiers."""
+    """Run what knows most of the truth: the true spec. Other references are for open tiers."""
     baselines.queue_missing(modality)
     done = challenge.run_baselines(
         tier__in=SECRET, variant__in=REFERENCES, method__physics_name=modality.best_method
     )
     assert {attempt.state for attempt in done} == {State.SUCCEEDED}
-    assert {(a.tier, a.variant) for a in done} == {(tier, "oracle") for tier in SECRET}
+    assert {(a.tier, a.variant) for a in done} == {(tier, "true_spec") for tier in SECRET}
 
 
 def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, capfd, settings):
@@ -146,8 +148,8 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
     start += [f"/static/{path}" for path in _secret_names()]
     start += [f"{sent['Location']}{i}-{kind}.webp" for i in range(8) for kind in ("truth", "error")]
 
-    oracles = Attempt.objects.filter(variant="oracle", tier__in=SECRET)
-    assert not any(oracle.corrected_spec for oracle in oracles)
+    attempts = Attempt.objects.filter(variant="true_spec", tier__in=SECRET)
+    assert not any(attempt.corrected_spec for attempt in attempts)
     secrets = Secrets(stem)
     assert len(secrets.needles) > 30
     assert len(secrets.numbers) > 10
@@ -160,7 +162,9 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
         if path.is_file():
             assert not secrets.told_by(path.read_bytes()), path
     for entry in Entry.objects.filter(origin="measured"):
-        assert not secrets.told_by(bundle.read(bundle.write(entry))[1]["manifest.json"])
+        packed = bundle.write(entry)
+        assert not secrets.told_by(packed)
+        assert not secrets.told_by(bundle.read(packed)[1]["manifest.json"])
     logged = caplog.text + "".join(capfd.readouterr())
     assert not secrets.told_by(logged.encode())
 

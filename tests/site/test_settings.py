@@ -66,6 +66,16 @@ def test_a_machine_without_the_data_key_says_so_when_it_is_to_make_data(tmp_path
     assert not (tmp_path / "data_key").exists()
 
 
+def test_a_machine_in_production_signs_only_with_a_key_that_it_was_given(tmp_path: Path) -> None:
+    asked = "import django; django.setup(); from leaderboards import signing; signing.sign(b'')"
+    done = ask(asked, tmp_path, **PRODUCTION)
+    assert "PWM_SIGNING_KEY is not set here" in done.stderr
+    assert not (tmp_path / "signing_key").exists()
+    assert (
+        ask(asked, tmp_path, **PRODUCTION, PWM_SIGNING_KEY=secrets.token_urlsafe(48)).stderr == ""
+    )
+
+
 @pytest.mark.parametrize(
     ("mail", "said"),
     [
@@ -117,11 +127,12 @@ def test_a_data_key_from_a_generator_is_taken(tmp_path, monkeypatch, make):
 
 
 def test_home_makes_its_keys_once_and_keeps_them_to_itself(tmp_path: Path) -> None:
-    show = "from django.conf import settings; print(settings.DATA_KEY)"
+    show = "from django.conf import settings as s; print(s.DATA_KEY, s.SIGNING_KEY)"
     first, second = (ask(show, tmp_path).stdout for _ in range(2))
-    assert len(first.strip()) > 50
+    assert min(map(len, first.split())) > 50
+    assert len(set(first.split())) == 2
     assert first == second
-    for name in ("secret_key", "data_key"):
+    for name in ("secret_key", "data_key", "signing_key"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 

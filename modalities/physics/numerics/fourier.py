@@ -34,6 +34,20 @@ def ramp(n: int, distance: float | Array, half: bool = True) -> Array:
     return np.asarray(np.exp(-2j * np.pi * np.multiply.outer(distance, k)))
 
 
+def harmonics(n: int, period: int) -> tuple[Array, Array]:
+    """Return cosines and sines (n, period) of unit length over ``period``, and their frequencies.
+
+    With them a filter of transfer T(k) along lines of ``n`` samples, padded with zeros to
+    ``period``, is B·T·Bᵀ: two matrix products, cheaper than transforms of short lines.
+    """
+    k = fft.rfftfreq(period)
+    phase = 2 * np.pi * np.outer(np.arange(n), k)
+    has_sine = (k > 0) & (k < 0.5)
+    weight = np.sqrt(np.where(has_sine, 2.0, 1.0) / period)
+    basis = np.concatenate([np.cos(phase) * weight, (np.sin(phase) * weight)[:, has_sine]], axis=1)
+    return basis, np.concatenate([k, k[has_sine]])
+
+
 def shifted(image: Array, dy: float, dx: float) -> Array:
     """Shift an image (its last two axes) by a fraction of a pixel; unchanged at (0, 0)."""
     if dy == 0 and dx == 0:

@@ -1,20 +1,24 @@
-"""Rotation of images in their own plane, by three Fourier shears."""
+"""Rotation of images in their own plane, by three shears."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from ..numerics.footprint import centres
 from ..operator import Array, Operator, Shape
-from .resample import shift_matrices
+from .compiled import compiled
+from .resample import REACH, shift_matrices, shift_taps
 
 
 class ImageRotation(Operator):
     """Turn the last two axes (u, v) by ``degrees`` about their middle, from u towards v.
 
-    Shear u by −tan(φ/2)·v, v by sin(φ)·u, u by −tan(φ/2)·v (Unser, Thévenaz & Yaroslavsky 1995);
-    each is a Fourier shift of every line, done as a matrix product. The adjoint shears back in the
-    opposite order.
+    Shear v by tan(φ/2)·u, u by −sin(φ)·v, v by tan(φ/2)·u (Unser, Thévenaz & Yaroslavsky 1995).
+    Along v each is a Fourier shift of every line, done as a matrix product. Along u, the long axis
+    of a tilt series, it is a windowed sinc of a few taps, which costs a tenth of that. The adjoint
+    shears back in the opposite order.
     """
 
     def __init__(self, in_shape: Shape, degrees: float) -> None:
@@ -26,40 +30,43 @@ class ImageRotation(Operator):
         return f"in-plane rotation {self.in_shape}: {self.degrees:g}°"
 
     def _apply(self, x: Array) -> Array:
-        along_u, along_v = self._matrices(x.dtype.type)
-        lines = self._lines(x)
-        for matrices, axis in ((along_u, 0), (along_v, 1), (along_u, 0)):
-            lines = _shear(lines, matrices, axis)
-        return self._images(lines)
+        along_v, along_u = self._kernels(x.dtype.type)
+        return self._turned(x, along_v.swapaxes(1, 2), along_u)
 
     def _adjoint(self, y: Array) -> Array:
-        along_u, along_v = (m.swapaxes(1, 2) for m in self._matrices(y.dtype.type))
-        lines = self._lines(y)
-        for matrices, axis in ((along_u, 0), (along_v, 1), (along_u, 0)):
-            lines = _shear(lines, matrices, axis)
-        return self._images(lines)
+        along_v, along_u = self._kernels(y.dtype.type)
+        return self._turned(y, along_v, np.ascontiguousarray(along_u[::-1]))
 
-    def _matrices(self, dtype: type) -> tuple[Array, Array]:
+    def _turned(self, x: Array, matrices: Array, taps: Array) -> Array:
+        """Lay (…, u, v) out as (u, images, v), shear three times, and lay it back."""
+        lines = x.reshape(-1, *self.in_shape[-2:]).transpose(1, 0, 2)
+        sheared = np.matmul(lines, matrices)
+        turned = np.empty_like(sheared)
+        _shear(sheared, taps, turned)
+        np.matmul(turned, matrices, out=sheared)
+        return np.ascontiguousarray(sheared.transpose(1, 0, 2)).reshape(self.in_shape)
+
+    def _kernels(self, dtype: type) -> tuple[Array, Array]:
+        """Return the matrices of the lines along v (u, v, v), and taps along u (taps, v)."""
         if dtype not in self._shears:
-            phi = np.deg2rad(self.degrees)
+            phi = math.radians(self.degrees)
             nu, nv = self.in_shape[-2:]
+            shifts = -math.sin(phi) * centres(nv)
+            reach = REACH + math.ceil(abs(math.sin(phi)) * nv / 2)
             self._shears[dtype] = (
-                shift_matrices(nu, -np.tan(phi / 2) * centres(nv), dtype),
-                shift_matrices(nv, np.sin(phi) * centres(nu), dtype),
+                shift_matrices(nv, math.tan(phi / 2) * centres(nu), dtype),
+                shift_taps(shifts, reach).T.astype(dtype, order="C"),
             )
         return self._shears[dtype]
 
-    def _lines(self, x: Array) -> Array:
-        """Lay (…, u, v) out as (u, v, images)."""
-        nu, nv = self.in_shape[-2:]
-        return np.ascontiguousarray(x.reshape(-1, nu, nv).transpose(1, 2, 0))
 
-    def _images(self, lines: Array) -> Array:
-        return np.ascontiguousarray(lines.transpose(2, 0, 1)).reshape(self.in_shape)
-
-
-def _shear(lines: Array, matrices: Array, axis: int) -> Array:
-    """Shift lines (u, v, images) along ``axis``, each by the matrix of its other coordinate."""
-    if axis == 1:
-        return np.asarray(matrices @ lines)
-    return np.asarray((matrices @ lines.swapaxes(0, 1)).swapaxes(0, 1))
+@compiled
+def _shear(x: Array, taps: Array, out: Array) -> None:
+    """Convolve x (u, images, v) along u by ``taps`` (odd number, v), which are centred."""
+    reach = len(taps) // 2
+    for i in range(len(x)):
+        out[i] = 0
+        for k in range(max(0, reach - i), min(len(taps), len(x) + reach - i)):
+            for j in range(x.shape[1]):
+                for v in range(x.shape[2]):
+                    out[i, j, v] += taps[k, v] * x[i + k - reach, j, v]

@@ -8,6 +8,9 @@ from scipy import fft
 
 from ..operator import Array
 
+# Half width, in samples, of the window about the sinc that shifts a long line.
+REACH = 8
+
 
 def shift_matrices(n: int, shifts: Array, dtype: type) -> Array:
     """Return matrices (len(shifts), n, n) that move a line of ``n`` samples by ``shifts`` pixels.
@@ -27,10 +30,16 @@ def toeplitz(kernels: Array, n: int, dtype: type) -> Array:
     return np.ascontiguousarray(windows[:, :, ::-1])
 
 
-def rows_of_toeplitz(kernels: Array, n: int, dtype: type) -> Array:
-    """Lay out one circular kernel (n, 2n) per row as a matrix (n, n): T[i, j] = kernels[i, i−j]."""
-    i = np.arange(n)
-    return np.asarray(kernels[i[:, None], (i[:, None] - i) % (2 * n)], dtype)
+def shift_taps(shifts: Array, reach: int) -> Array:
+    """Return taps (len(shifts), 2·reach + 1) with out[i] = Σ_k taps[k]·x[i + k − reach].
+
+    Each moves a line by one of ``shifts`` pixels: a sinc under a window that closes ``REACH`` from
+    the shift, as smoothly as its second derivative. They sum to one.
+    """
+    t = np.arange(-reach, reach + 1) + np.asarray(shifts)[:, None]
+    window = np.where(np.abs(t) < REACH, np.cos(np.pi * t / (2 * REACH)) ** 2, 0.0)
+    taps = np.sinc(t) * window
+    return np.asarray(taps / taps.sum(axis=1, keepdims=True))
 
 
 def refine(x: Array, factor: int) -> Array:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
+from ..numerics.bands import Band, bands
 from ..numerics.footprint import centres
-from ..numerics.resample import rows_of_toeplitz
+from ..numerics.fourier import harmonics
 from ..operator import Array, Operator, Shape
 from .tilt import tilt_angles
 
 # Smallest zero padding along v, in pixels, that keeps the blur from wrapping round.
 PADDING = 16
+# Standard deviations of the widest probe at which its blur along u is cut.
+SIGMAS = 8.0
+# Half width, in pixels, that the narrowest probe needs, whose band the grid cuts.
+SHORTEST = 12
 
 
 class DepthOfField(Operator):
@@ -24,12 +29,14 @@ class DepthOfField(Operator):
         s(u, θ)² = focus² + [(α/2)·u·(tan θ + κ·g/1000)]²
 
     with ``convergence_angle`` α in mrad, ``defocus_gradient`` g in nm/µm, and ``field_factor`` κ,
-    the width of the microscope's field over that of the volume: the gradient acts on the whole
-    field. Focus follows the commanded tilts ``first + t·step`` (degrees). The width belongs to the
-    point that is read, as the probe does; along the beam it is taken as constant, so that blur
-    and projection commute.
+    the width of the microscope's scan over that of the volume: the gradient is that of the whole
+    scan, brought into a volume 1/κ as wide. There κ·g/1000 is the slope of the focal plane: with
+    κ = 8, 10 nm/µm tilt it by 4.6°. Focus follows the commanded tilts
+    ``first + t·step`` (degrees). The width belongs to the point that is read, as the probe does;
+    along the beam it is taken as constant, so that blur and projection commute.
 
-    Exact, not interpolated: a matrix per view along u, a Fourier filter per line along v.
+    Exact, not interpolated: along u a matrix per view, of which only the band about the diagonal is
+    kept; along v a Fourier filter per line.
     """
 
     def __init__(
@@ -50,7 +57,8 @@ class DepthOfField(Operator):
         u = centres(in_shape[-2])
         spread = convergence_angle / 2000.0 * u * slope[:, None]
         self.variance = (focus / pixel) ** 2 + spread**2
-        self._filters: dict[type, tuple[Array, Array]] = {}
+        self.first, self.step, self.focus = first, step, focus / pixel
+        self._filters: dict[type, tuple[list[Band], Array, Array]] = {}
 
     def describe(self) -> str:
         widest = float(np.sqrt(self.variance.max()))
@@ -60,40 +68,63 @@ class DepthOfField(Operator):
         )
 
     def _apply(self, x: Array) -> Array:
-        across, along = self._kernels(x.dtype.type, x.ndim)
-        return self._filtered(across @ x, along)
+        bands, basis, transfer = self._kernels(x.dtype.type, x.ndim)
+        out = np.empty(x.shape, x.dtype)
+        for rows, columns, matrix in bands:
+            out[..., rows, :] = matrix @ x[..., columns, :]
+        return _filtered(out, basis, transfer)
 
     def _adjoint(self, y: Array) -> Array:
-        across, along = self._kernels(y.dtype.type, y.ndim)
-        return np.asarray(across.swapaxes(-1, -2) @ self._filtered(y, along))
+        bands, basis, transfer = self._kernels(y.dtype.type, y.ndim)
+        y = _filtered(y, basis, transfer)
+        out = np.zeros(y.shape, y.dtype)
+        for rows, columns, matrix in bands:
+            out[..., columns, :] += matrix.swapaxes(-1, -2) @ y[..., rows, :]
+        return out
 
-    def _kernels(self, dtype: type, ndim: int) -> tuple[Array, Array]:
-        """Return matrices along u (t, …, u, u) and transfer functions along v (t, …, u, k)."""
+    def _kernels(self, dtype: type, ndim: int) -> tuple[list[Band], Array, Array]:
+        """Return bands of the matrices along u, and a basis along v with its transfer (t, …, u, k).
+
+        The series' axes between t and u are 1 in both.
+        """
         if dtype not in self._filters:
-            nu = self.in_shape[-2]
-            across = [
-                rows_of_toeplitz(fft.irfft(_transfer(s2, 2 * nu), 2 * nu, axis=-1), nu, dtype)
-                for s2 in self.variance
-            ]
-            self._filters[dtype] = np.stack(across), _transfer(self.variance, self._padded, dtype)
-        middle = (1,) * (ndim - 3)
-        across_u, along_v = self._filters[dtype]
-        return (
-            across_u.reshape(len(across_u), *middle, *across_u.shape[1:]),
-            along_v.reshape(len(along_v), *middle, *along_v.shape[1:]),
-        )
+            nv = self.in_shape[-1]
+            basis, k = harmonics(nv, int(fft.next_fast_len(nv + PADDING, real=True)))
+            taps = _taps(self.variance, self.reach)
+            transfer = np.exp(-2.0 * np.pi**2 * self.variance[..., None] * k**2)
+            self._filters[dtype] = (
+                bands(taps.astype(dtype)),
+                basis.astype(dtype),
+                transfer.astype(dtype),
+            )
+        blocks, basis, transfer = self._filters[dtype]
+        middle = (slice(None), *(None,) * (ndim - 3))
+        return [(r, c, m[middle]) for r, c, m in blocks], basis, transfer[middle]
 
     @property
-    def _padded(self) -> int:
-        return int(fft.next_fast_len(self.in_shape[-1] + PADDING, real=True))
+    def reach(self) -> int:
+        """Half width in pixels of the blur along u; the gradient, a small part, does not count."""
+        tilts = np.deg2rad(tilt_angles(self.first, self.step, self.in_shape[0]))
+        edge = self.convergence_angle / 2000.0 * self.in_shape[-2] / 2
+        widest = np.hypot(self.focus, edge * np.abs(np.tan(tilts)).max())
+        return max(SHORTEST, int(np.ceil(SIGMAS * widest)))
 
-    def _filtered(self, x: Array, along: Array) -> Array:
-        spectrum = fft.rfft(x, self._padded, axis=-1)
-        spectrum *= along
-        return np.asarray(fft.irfft(spectrum, self._padded, axis=-1)[..., : x.shape[-1]])
+
+def _filtered(x: Array, basis: Array, transfer: Array) -> Array:
+    """Filter along v: to the harmonics of the padded line, times the transfer, and back."""
+    return np.asarray((x @ basis * transfer) @ basis.T)
 
 
-def _transfer(variance: Array, n: int, dtype: type = float) -> Array:
-    """Return the Gaussian's transfer function exp(−2π²s²k²) on the frequencies of ``n`` samples."""
-    k2 = fft.rfftfreq(n) ** 2
-    return np.asarray(np.exp(-2.0 * np.pi**2 * variance[..., None] * k2), dtype)
+def _taps(variance: Array, reach: int) -> Array:
+    """Return the Gaussian blurs of each ``variance`` (…), band-limited, as taps (…, 2·reach + 1).
+
+    The narrow ones decay slowly, because the grid cuts their band: a taper over the outer half
+    closes them. They sum to one.
+    """
+    n = 4 * reach
+    k = np.arange(n // 2 + 1) / n
+    offset = np.arange(-reach, reach + 1)
+    waves = np.cos(2 * np.pi * np.outer(k, offset)) * np.where(k % 0.5, 2.0, 1.0)[:, None]
+    taper = np.cos(np.pi * np.clip(np.abs(offset) / reach - 0.5, 0.0, 0.5)) ** 2
+    taps = np.stack([np.exp(-2 * np.pi**2 * s2[:, None] * k**2) @ waves for s2 in variance]) * taper
+    return np.asarray(taps / taps.sum(axis=-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Fill an empty site while it already answers: the gallery first, then the challenge."""
+"""Fill an empty site while it already answers: gallery, challenge, then real data."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ from django.core.management import BaseCommand, call_command
 
 
 class Command(BaseCommand):
-    help = "Queue the missing runs of the gallery, build the data sets, queue baselines and curves."
+    help = "Queue the missing gallery runs, baselines, curves and real series; build the data sets."
 
     def handle(self, **options: Any) -> None:
-        for name in ("run_gallery", "build_datasets", "run_baselines", "run_spec_curves"):
+        missing = ("run_gallery", "build_datasets", "run_baselines", "run_spec_studies")
+        for name in (*missing, "calibrate_real"):
             call_command(name, stdout=self.stdout)

@@ -10,7 +10,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 
-OURS = ("gallery", "leaderboards", "modalities", "pwmsite")
+OURS = ("gallery", "leaderboards", "modalities", "pwmsite", "realdata")
 
 
 class Command(BaseCommand):

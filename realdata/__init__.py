@@ -1,0 +1,1 @@
+"""Measured data that packages ship, calibrated blind: nobody knows the truth of them."""
