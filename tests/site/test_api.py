@@ -308,3 +308,9 @@ def test_number_of_queries_does_not_grow(
         with django_assert_num_queries(most):
             client.get(f"/api/v1/{path}")
     assert Method.objects.count() == 10
+
+
+def test_public_keys_of_bundles_are_those_of_the_well_known_address(client: Client) -> None:
+    (key,) = get(client, "bundle-keys/")["keys"]
+    assert len(key["key_id"]) == 16
+    assert get(client, "bundle-keys/") == client.get("/.well-known/pwm-bundle-keys.json").json()
