@@ -31,7 +31,7 @@ SCENARIOS = ("I", "II", "III")
 SEEN = {
     physics.HOME: "yes: the site’s methods were made for it, and the gallery shows it",
     "open": "perhaps: its public samples have their truth, so a method may be tuned on them",
-    "secret": "no truth: it is described here, and its objects stay on the server",
+    "secret": "not its truth: only the description is public, and the measurement of dev",
 }
 
 

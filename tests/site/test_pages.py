@@ -177,7 +177,7 @@ def test_modality_page_says_which_kinds_are_at_home_and_which_away(read: Read) -
     assert [row[0] for row in rows] == [s.name for s in (*spec.scenes, *spec.away)]
     for row, scene in zip(rows, (*spec.scenes, *spec.away), strict=True):
         assert row[1:4] == [scene.group, ", ".join(scene.tiers) or "all", scene.description]
-    assert rows[-1][4].startswith("no truth")
+    assert rows[-1][4].startswith("not its truth")
 
 
 def test_modality_page_shows_our_figures_above_those_of_the_source(read: Read) -> None:
