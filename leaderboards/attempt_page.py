@@ -11,10 +11,11 @@ from modalities.figures import fixed, interval, percent
 from modalities.jobs import State
 from modalities.physics import scoring
 
-from . import counting, expected, tells
+from . import calibration_page, counting, expected, tells
 from .models import Attempt, TierScore
 
 PARTS = ("score", "psnr", "ssim", "consistency", "ceiling")
+NEAR = f"{100 * tells.CALIBRATED:.0f} %"
 STATES = {
     State.QUEUED: "Waiting",
     State.RUNNING: "Being scored",
@@ -26,7 +27,7 @@ STATES = {
 
 def line(attempt: Attempt) -> dict[str, Any]:
     """Give what a list of attempts prints of one."""
-    told = tells.rounded("score", attempt.score, attempt.tier)
+    told = tells.to_owner(attempt.tier, attempt.result).get("score")
     return {
         "id": str(attempt.pk),
         "url": attempt.get_absolute_url(),
@@ -47,7 +48,14 @@ def state_text(attempt: Attempt) -> str:
     """Name the state in a word or two."""
     if attempt.error_code == "refused":
         return "Refused"
+    if is_uncalibrated(attempt):
+        return "Not calibrated"
     return STATES[State(attempt.state)]
+
+
+def is_uncalibrated(attempt: Attempt) -> bool:
+    """Tell whether the attempt was scored, and its tier tells no more than this."""
+    return bool(attempt.result) and not tells.has_score(attempt.tier, attempt.result)
 
 
 def kind(attempt: Attempt) -> str:
@@ -58,11 +66,19 @@ def kind(attempt: Attempt) -> str:
 def page(attempt: Attempt) -> dict[str, Any]:
     """Give everything that templates/leaderboards/attempt.html prints of a result."""
     found = tells.to_owner(attempt.tier, attempt.result)
+    limits = calibration_page.bounds_of(attempt.modality) if tells.is_open(attempt.tier) else {}
+    bounds = {name: percent(value, 2) for name, value in limits.items()}
     return {
         "line": line(attempt),
-        "means": _means(found) if found else [],
+        "is_uncalibrated": is_uncalibrated(attempt),
+        "near": NEAR,
+        "means": _means(found) if "score" in found else [],
         "interval": interval(found.get("score_low"), found.get("score_high")),
-        "errors": [(name, _error(value)) for name, value in found.get("spec_error", {}).items()],
+        "errors": [
+            (name, percent(value), bounds.get(name, ""))
+            for name, value in found.get("spec_error", {}).items()
+        ],
+        "has_bounds": bool(bounds),
         "scenes": [_scene(i, s) for i, s in enumerate(found.get("scenes", ()))],
         "parameters": list(found.get("spec_error", {})),
         "metrics_version": attempt.metrics_version,
@@ -92,7 +108,7 @@ def pictures(attempt: Attempt) -> list[dict[str, str]]:
 
 def _counting(attempt: Attempt) -> dict[str, Any]:
     """Say whether this attempt counts on the board, why, and whether its owner may choose it."""
-    if attempt.entry is None or attempt.score is None:
+    if attempt.entry is None or attempt.score is None or is_uncalibrated(attempt):
         return {}
     row = TierScore.objects.filter(entry=attempt.entry, tier=attempt.tier).first()
     others = counting.results(attempt.entry, attempt.tier).exclude(pk=attempt.pk)
@@ -131,10 +147,5 @@ def _scene(index: int, scene: dict[str, Any]) -> dict[str, Any]:
         "name": datasets.sample_name(index),
         "group": scene.get("group", ""),
         "values": [fixed(scene[part], tells.DIGITS[part]) for part in PARTS],
-        "errors": [_error(value) for value in scene["spec_error"].values()],
+        "errors": [percent(value) for value in scene["spec_error"].values()],
     }
-
-
-def _error(value: float | str) -> str:
-    """Print a spec error: exact as a percentage of the range, coarse ones as they are."""
-    return value if isinstance(value, str) else percent(value)

@@ -2,8 +2,9 @@
 
 On each tier the result counts that the owner of the entry chose. Without a choice the best file
 counts on the public tier, because everybody can download its truth. Elsewhere the result that was
-asked for last counts; otherwise a board would give hints about a secret truth. Results of today's
-metrics and data come before older ones.
+asked for last counts; otherwise a board would give hints about a secret truth. There a result that
+somebody sent counts only if its score is told at all. Results of today's metrics and data come
+before older ones.
 
 The rule looks at all results each time, so the order in which they end does not matter.
 """
@@ -65,6 +66,9 @@ def results(entry: Entry, tier: str) -> QuerySet[Attempt]:
     if rule(tier, entry.variant) == BEST:
         order.insert(0, "-score")
     found: QuerySet[Attempt] = Attempt.objects.results_of(entry, tier)
+    if entry.variant == Variant.OWN and not tells.is_open(tier):
+        known = found.values_list("pk", "result")
+        found = found.exclude(pk__in=[pk for pk, r in known if not tells.has_score(tier, r)])
     return found.annotate(
         by_todays_metrics=_one_if(metrics_version=physics.METRICS_VERSION),
         on_todays_data=_one_if(data_version__in=data),

@@ -1,9 +1,10 @@
 """What a tier tells of a result: the one rule, applied where rows are made.
 
-Exact figures of a tier whose truth is secret would reveal that truth after a few submissions
-(docs/decisions/what-dev-tells.md). So the exact result stays with its attempt, which only the
-scorer and the ranking read; ``TierScore`` and every page, file and answer hold what this module
-tells.
+A score falls as the spec moves away from the truth, so scores of a few wrong specs give a secret
+truth away, however they are rounded (docs/decisions/what-dev-tells.md). A secret tier therefore
+tells a score only of a *calibrated* result, whose spec is near the truth already; of any other it
+tells that it is not calibrated. The exact result stays with its attempt, which only the scorer and
+the ranking read; ``TierScore`` and every page, file and answer hold what this module tells.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .models.words import OPEN_TIERS, ScoreTier
+from .models.words import OPEN_TIERS
 
 # Decimals of each figure on the dev and hidden tiers.
 DIGITS = {
@@ -26,13 +27,27 @@ DIGITS = {
     "ceiling": 3,
 }
 COST = ("cpu_seconds", "peak_memory_mb")
-# On the dev tier a spec error is reported as within one of these shares of the range.
-STEPS = (0.1, 0.25)
+# How near to the truth a calibrated spec is in every parameter, as a part of its range.
+CALIBRATED = 0.1
 
 
 def is_open(tier: str) -> bool:
     """Tell whether everything about a tier may be told, because its truth is public."""
     return tier in OPEN_TIERS
+
+
+def is_calibrated(result: Mapping[str, Any]) -> bool:
+    """Tell whether the spec is near the truth in every parameter, in the mean over the scenes.
+
+    The one thing that a secret tier says about the spec. One word for all parameters together: a
+    guess has to be right in each of them to learn anything.
+    """
+    return all(error <= CALIBRATED for error in result["spec_error"].values())
+
+
+def has_score(tier: str, result: Mapping[str, Any]) -> bool:
+    """Tell whether a tier tells the score of what a person sent."""
+    return is_open(tier) or is_calibrated(result)
 
 
 def rounded(name: str, value: float | None, tier: str) -> float | None:
@@ -57,25 +72,18 @@ def to_everybody(tier: str, result: Mapping[str, Any], **costs: float | None) ->
 def to_owner(tier: str, result: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the person who sent a result may know of it; empty before it is scored.
 
-    On an open tier all of it, scene by scene. On dev the means and the spec error in coarse steps,
-    on hidden the means alone.
+    On an open tier all of it, scene by scene. On a secret one the means of a calibrated result, and
+    of any other only that it is not calibrated.
     """
     if not result or is_open(tier):
         return dict(result)
-    told = to_everybody(tier, result)
-    if tier == ScoreTier.DEV:
-        told["spec_error"] = {name: coarse(value) for name, value in result["spec_error"].items()}
-    return told | {"metrics_version": result["metrics_version"]}
+    told = to_everybody(tier, result) if has_score(tier, result) else {}
+    return told | {
+        "is_calibrated": is_calibrated(result),
+        "metrics_version": result["metrics_version"],
+    }
 
 
 def overall(scores: list[float]) -> float:
     """Give a challenge score from the told scores of its tiers, with as many digits."""
     return round(sum(scores) / len(scores), DIGITS["score"])
-
-
-def coarse(error: float) -> str:
-    """Say how far an estimate is off on the dev tier, in parts of the parameter's range."""
-    for step in STEPS:
-        if error <= step:
-            return f"within {100 * step:.0f} %"
-    return f"more than {100 * STEPS[-1]:.0f} %"

@@ -6,7 +6,7 @@ from typing import Any
 
 from gallery import gallery_page
 from leaderboards import boards_page, calibration_page, curves_page, programs
-from modalities import diagrams, figures, physics, tier_downloads
+from modalities import diagrams, figures, physics, second_opinions, tier_downloads
 from modalities.models import Modality
 from modalities.physics import Spec
 from modalities.primitives import PRIMITIVES, SYMBOLS, formula
@@ -31,7 +31,7 @@ SCENARIOS = ("I", "II", "III")
 SEEN = {
     physics.HOME: "yes: the site’s methods were made for it, and the gallery shows it",
     "open": "perhaps: its public samples have their truth, so a method may be tuned on them",
-    "secret": "no truth: it is described here, and its objects stay on the server",
+    "secret": "not its truth: only the description is public, and the measurement of dev",
 }
 
 
@@ -57,6 +57,7 @@ def context(modality: Modality) -> dict[str, Any]:
         "kinds": _kinds(spec),
         "ranges": {"drawing": diagrams.ranges(spec), "rows": _range_rows(spec)},
         "model": _model(modality, spec),
+        "second_opinions": second_opinions.of(modality.key),
         "prose": {
             part["slug"].replace("-", "_"): markup.fit(part["html"], part["title"])
             for part in modality.sections

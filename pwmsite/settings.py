@@ -119,7 +119,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Objects and true mismatch of the tiers: for the scorer alone, never under MEDIA or STATIC.
 TRUTH_DIR = Path(env("PWM_TRUTH", default=str(VAR_DIR / "truth")))
 MEDIA_URL = "/media/"
-PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=10)
+# More answers than these tell an attacker the dev truth: docs/decisions/what-dev-tells.md.
+PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=2)
+PWM_DEV_SUBMISSIONS_A_MONTH = env.int("PWM_DEV_SUBMISSIONS_A_MONTH", default=6)
 PWM_CREDITS_AT_START = env.int("PWM_CREDITS_AT_START", default=30)
 MEDIA_ROOT = VAR_DIR / "media"
 # Names with a hash, compressed once, where `manage.py prepare` has collected the files; a developer

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 
@@ -17,6 +18,7 @@ from leaderboards.catalogue import enlist, sync_everything
 from leaderboards.models import QUEUES, Attempt, Kind, Method
 from leaderboards.scoring.compute import compute
 from leaderboards.views.methods import STARTERS
+from modalities import datasets
 from modalities.jobs import worker
 from modalities.models import Dataset, Modality
 
@@ -67,6 +69,17 @@ def starter_writes(folder: Path, challenge: bytes, name: str) -> bytes:
         command = [sys.executable, "-I", STARTERS / "stem.py", source, target]
         subprocess.run(command, check=True, env={"OMP_NUM_THREADS": "1"})
     return target.read_bytes()
+
+
+def calibrated(content: bytes, modality: Modality, tier: str) -> bytes:
+    """Write a spec into a submission that is 3 % of each range off the truth."""
+    truth, ends = datasets.load_truth(modality.spec, tier), datasets.ranges(modality.spec, tier)
+    near = {n: truth.mismatch[n] + 0.03 * (high - low) for n, (low, high) in ends.items()}
+    file = io.BytesIO(content)
+    with h5py.File(file, "a") as h5:
+        for sample in h5.values():
+            sample.attrs["corrected_spec"] = json.dumps(near)
+    return file.getvalue()
 
 
 def download(client: Any, tier: str) -> bytes:

@@ -24,7 +24,8 @@ class SubmissionSerializer(serializers.ModelSerializer[Attempt]):
     modality = serializers.CharField(source="modality.key")
     method = serializers.CharField(source="method.slug")
     result = serializers.SerializerMethodField(
-        help_text="On the public tier exact and with every scene; on dev the means, rounded."
+        help_text="On the public tier exact and with every scene; on dev the means, rounded, of a "
+        "calibrated result, and is_calibrated alone of any other."
     )
     entry = serializers.UUIDField(source="entry_id", allow_null=True)
     url = serializers.CharField(source="get_absolute_url", help_text="The submission's page.")
@@ -102,7 +103,7 @@ class SubmissionViewSet(
             200: OpenApiResponse(SubmissionSerializer, "This file was already sent."),
             400: OpenApiResponse(description="What is wrong, by field."),
             413: OpenApiResponse(description="The file is too large."),
-            429: OpenApiResponse(description="Today's quota is used up."),
+            429: OpenApiResponse(description="The quota is used up; says until when."),
         },
     )
     def create(self, request: Request) -> Response:

@@ -10,6 +10,7 @@ from .attempt import (
     AttemptEvent,
     AttemptQuerySet,
     Calibration,
+    Left,
     Quota,
     private_storage,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "Entry",
     "Family",
     "Kind",
+    "Left",
     "Method",
     "NotEnoughCredits",
     "Origin",

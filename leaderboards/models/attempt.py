@@ -8,6 +8,8 @@ that ends it. Only ``leaderboards.counting`` decides which attempt counts on a b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,8 +18,9 @@ from django.contrib.auth import get_user_model
 from django.core.files.storage import Storage, storages
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Coalesce, Now, TruncDate
+from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
+from django.utils import timezone
 
 from modalities import physics
 from modalities.append_only import WrittenOnce
@@ -42,8 +45,36 @@ EVIDENCE = (
 )
 
 
+MONTH = timedelta(days=30)
+
+
 class Quota(Exception):
-    """The submitter has used up today's submissions; the message says when there are more."""
+    """The submitter may send no more for now; the message says when there is more."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """How many more files the dev tier of a modality takes from a person, and from when on.
+
+    The days end at midnight UTC; the month is any 30 days, so that no two months' answers meet at
+    its turn. next_at: when the next file can be sent, None for now.
+    """
+
+    modality: Modality
+    today: int
+    month: int
+    next_at: datetime | None
+
+    @classmethod
+    def after(cls, modality: Modality, sent: Sequence[datetime], now: datetime) -> Left:
+        """Work it out from the times of what was sent in the last 30 days."""
+        a_day, a_month = settings.PWM_DEV_SUBMISSIONS_A_DAY, settings.PWM_DEV_SUBMISSIONS_A_MONTH
+        midnight = datetime.combine(now.astimezone(UTC), time.min, UTC)
+        today = a_day - sum(at >= midnight for at in sent)
+        month = a_month - len(sent)
+        waits = [midnight + timedelta(days=1)] * (today <= 0)
+        waits += [(sorted(sent)[-a_month:] or [now])[0] + MONTH] * (month <= 0)
+        return cls(modality, max(0, min(today, month)), max(0, month), max(waits, default=None))
 
 
 def private_storage() -> Storage:
@@ -63,16 +94,12 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
         """Those that need not be queued again: waiting, running, or done with the same inputs."""
         return self.filter(**what).exclude(state__in=_GONE)
 
-    def today(self) -> Self:
-        return self.filter(queued_at__date=TruncDate(Now()))
-
-    def left_today(self, modalities: Sequence[Modality]) -> list[tuple[Modality, int]]:
-        """Say how many files each modality's dev tier still takes today. One query."""
-        counts = self.exclude(state__in=_GONE).today().filter(tier=TierName.DEV).order_by()
-        rows = counts.values_list("modality").annotate(used=models.Count("pk"))
-        used = dict(rows)
-        most = settings.PWM_DEV_SUBMISSIONS_A_DAY
-        return [(m, max(0, most - used.get(m.pk, 0))) for m in modalities]
+    def left(self, modalities: Sequence[Modality]) -> list[Left]:
+        """Say how many files each modality's dev tier still takes. One query."""
+        now = timezone.now()
+        sent = self.exclude(state__in=_GONE).filter(tier=TierName.DEV, queued_at__gt=now - MONTH)
+        times = list(sent.order_by().values_list("modality", "queued_at"))
+        return [Left.after(m, [at for pk, at in times if pk == m.pk], now) for m in modalities]
 
     def with_place(self) -> Self:
         """Add ``does_count``: whether a board shows the attempt's figures."""
@@ -93,7 +120,7 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
     def submit(self, user: Any, *, file: Any, sha256: str, **fields: Any) -> Attempt:
         """Queue a file for scoring, or give back the attempt that this very file is already.
 
-        ``fields``: modality, method, tier, code_url. Raise Quota when today's are used up.
+        ``fields``: modality, method, tier, code_url. Raise Quota where there is no more for now.
         """
         same = {"modality": fields["modality"], "method": fields["method"], "tier": fields["tier"]}
         with transaction.atomic():
@@ -107,12 +134,13 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
                     f"{MOST_LIVE} of your submissions are waiting to be scored; "
                     "send this one when some of them are done."
                 )
-            used = mine.filter(modality=fields["modality"], tier=TierName.DEV).today().count()
-            if fields["tier"] == TierName.DEV and used >= settings.PWM_DEV_SUBMISSIONS_A_DAY:
+            (left,) = mine.left([fields["modality"]])
+            if fields["tier"] == TierName.DEV and left.next_at:
                 raise Quota(
-                    f"You have used today's {settings.PWM_DEV_SUBMISSIONS_A_DAY} submissions to "
-                    "the dev tier of this modality. There are more after midnight UTC; "
-                    "the public tier has no limit."
+                    "You have used up your submissions to the dev tier of this modality: "
+                    f"{settings.PWM_DEV_SUBMISSIONS_A_DAY} a day, "
+                    f"{settings.PWM_DEV_SUBMISSIONS_A_MONTH} in 30 days. The next one can be sent "
+                    f"from {left.next_at:%d %B, %H:%M} UTC on; the public tier has no limit."
                 )
             return self.enqueue(
                 kind=Kind.FILE,

@@ -39,6 +39,9 @@ def main(challenge_path, submission_path):
 def calibrate(sample, ranges):
     """Estimate the mismatch; replace this. All samples of a file share one true mismatch.
 
+    Those "at home" are of the gallery's kinds, those "away" of others; "group" in the attribute
+    ``metadata``, which is JSON, says which. A calibration must hold for both.
+
     If you know how sure you are, write a second JSON attribute, ``spec_intervals``: for each
     parameter its 95 % interval [lowest, highest], or null where the data do not tell.
     """

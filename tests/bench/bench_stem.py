@@ -1,4 +1,4 @@
-"""Measure STEM: operator, Richardson-Lucy, BM3D, methods in the scenarios, blind calibration.
+"""Measure STEM: operator, BM3D, methods at home and away, score against spec error, calibration.
 
     python -m tests.bench.bench_stem                            # a few minutes
     python -m tests.bench.bench_stem --draws 3 --truths 12
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import time
 from collections.abc import Callable
+from itertools import islice
 
 import numpy as np
 from scipy import fft
@@ -21,11 +23,13 @@ from scipy import fft
 from modalities import physics
 from modalities.physics.methods.anscombe import expected_counts, stabilised
 from modalities.physics.methods.bm3d import bm3d
-from modalities.physics.methods.richardson_lucy import Step
+from modalities.physics.methods.richardson_lucy import LARGEST, Step, updates
 
 SPEC = physics.load("stem")
 NAMES = [m.name for m in SPEC.mismatches]
 BEST = "richardson_lucy_sieve"
+# Of specimens and noise that were measured after the methods had been finished.
+SEED = 101
 
 
 def main() -> None:
@@ -37,6 +41,9 @@ def main() -> None:
         "operator": lambda asked: operator(),
         "bm3d": lambda asked: denoiser(),
         "scenarios": lambda asked: scenarios(asked.draws),
+        "kinds": lambda asked: kinds(asked.draws),
+        "stops": lambda asked: stops(asked.draws),
+        "errors": lambda asked: errors(asked.draws),
         "tiers": lambda asked: tiers(asked.draws),
         "calibration": lambda asked: calibration(asked.truths),
     }
@@ -117,6 +124,83 @@ def scenarios(draws: int) -> None:
         rho = physics.scenarios.rho(*(means[s][0] for s in ("II", "III", "IV")))
         cells = [f"{p:.2f}/{s:.3f}" for p, s in means.values()]
         table_row(name, *cells, "-" if rho is None else f"{rho:.2f}", f"{np.mean(seconds):.2f}")
+
+
+def kinds(draws: int) -> None:
+    """Reconstruct every kind of specimen, at home and away, in the scenarios I, II and III."""
+    cases = [("public", i) for i in range(8)] + [("dev", i) for i in range(4, 8)]
+    names = [SPEC.samples(tier)[i].phantom for tier, i in cases]
+    print(f"\nKinds: PSNR in I, II, III; seeds from {SEED}, {draws} draws; then means, then CPU s")
+    for method, described in physics.METHODS["stem"].items():
+        if not described.is_available():
+            print(f"{method}: needs {described.requires}, not measured")
+            continue
+        start, rows = time.process_time(), []
+        for tier, i in cases:
+            rows.append(np.mean([_three(method, tier, i, SEED + d) for d in range(draws)], axis=0))
+        seconds = (time.process_time() - start) / (3 * draws * len(cases))
+        print(method)
+        for name, row in zip(names, rows, strict=True):
+            table_row(f"  {name}", *(f"{p:.2f}" for p in row))
+        for group, part in (("home", rows[:4]), ("public away", rows[4:8]), ("dev away", rows[8:])):
+            table_row(f"  = {group}", *(f"{p:.2f}" for p in np.mean(part, axis=0)))
+        print(f"  CPU s: {seconds:.2f}")
+
+
+def _three(method: str, tier: str, index: int, seed: int) -> list[float]:
+    """Give the PSNR of one specimen in the scenarios I, II and III."""
+    x = physics.scene(SPEC, index, seed, tier)
+    psnrs = []
+    for true, believed in (
+        (SPEC.nominal, SPEC.nominal),
+        (SPEC.perturbed, SPEC.nominal),
+        (SPEC.perturbed, SPEC.perturbed),
+    ):
+        y = physics.measure(physics.forward(SPEC, **true), x, np.random.default_rng([seed, index]))
+        x_hat = physics.reconstruct(method, physics.forward(SPEC, **believed), y)
+        psnrs.append(physics.psnr(x, x_hat))
+    return psnrs
+
+
+def stops(draws: int) -> None:
+    """Compare where Richardson-Lucy stops with the best stop, at home and away."""
+    print(f"\nRichardson-Lucy, PSNR in III; seeds from {SEED}")
+    table_head("kind", "stopped", "best stop", "loses")
+    H = physics.forward(SPEC, **SPEC.perturbed)
+    for tier, i in [("public", i) for i in range(8)] + [("dev", i) for i in range(4, 8)]:
+        for seed in range(SEED, SEED + draws):
+            x = physics.scene(SPEC, i, seed, tier)
+            y = physics.measure(H, x, np.random.default_rng([seed, i]))
+            found = physics.psnr(x, physics.reconstruct("richardson_lucy", H, y))
+            images = islice(updates(Step(H, y, H.step("detect").noise)), LARGEST)
+            best = max(physics.psnr(x, image) for image in images)
+            name = SPEC.samples(tier)[i].phantom
+            table_row(name, f"{found:.2f}", f"{best:.2f}", f"{best - found:.2f}")
+
+
+def errors(draws: int) -> None:
+    """Draw the score of the best method against the error of the spec it believes."""
+    offsets = (-0.06, -0.03, 0.0, 0.03, 0.06)
+    print(f"\n{BEST}: mean PSNR in III against spec error / range; seeds from {SEED}")
+    table_head("", *(f"{o:+.2f}" for o in offsets), "peak at")
+    for name, (low, high) in ranges("public").items():
+        for group, cases in (
+            ("home", [("public", i) for i in range(4)]),
+            ("public away", [("public", i) for i in range(4, 8)]),
+            ("dev away", [("dev", i) for i in range(4, 8)]),
+        ):
+            curve = np.zeros(len(offsets))
+            for (tier, i), seed in itertools.product(cases, range(SEED, SEED + draws)):
+                x = physics.scene(SPEC, i, seed, tier)
+                H = physics.forward(SPEC, **SPEC.perturbed)
+                y = physics.measure(H, x, np.random.default_rng([seed, i]))
+                for k, offset in enumerate(offsets):
+                    theta = SPEC.perturbed | {name: SPEC.perturbed[name] + offset * (high - low)}
+                    x_hat = physics.reconstruct(BEST, physics.forward(SPEC, **theta), y)
+                    curve[k] += physics.psnr(x, x_hat) / (len(cases) * draws)
+            bend, slope, _ = np.polyfit(offsets, curve, 2)
+            peak = f"{-slope / (2 * bend):+.3f}" if bend < 0 else "none"
+            table_row(f"{name}, {group}", *(f"{p:.2f}" for p in curve), peak)
 
 
 def tiers(draws: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import h5py
@@ -12,10 +13,11 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.utils import timezone
 from skimage.metrics import structural_similarity
 
-from leaderboards import calibration_page, tasks
-from leaderboards.models import Attempt, Board, Entry, Kind, Origin, Quota, TierScore, Trust
+from leaderboards import attempt_page, calibration_page, tasks
+from leaderboards.models import Attempt, Board, Bound, Entry, Kind, Origin, Quota, TierScore, Trust
 from leaderboards.scoring import uploads
 from modalities import datasets, physics
 from modalities.jobs import State
@@ -121,6 +123,13 @@ def test_the_spec_error_is_the_distance_from_the_truth_in_parts_of_the_range(ste
     content = submission_file(tmp_path / "s.h5", x_hats, [truth] * len(x_hats))
     done = score(submit(stem, make_method(stem), make_user(), content))
     assert max(done.result["spec_error"].values()) < 1e-9
+    assert not attempt_page.page(done)["has_bounds"], "nobody computed them yet"
+    bounds = dict.fromkeys(truth, 0.003) | {"scan_distortion": None}
+    study = Bound.objects.enqueue(modality=stem, inputs="1" * 64)
+    study.claim("test")
+    study.succeed(lambda: Bound.objects.update(result={"known": bounds, "unknown": bounds}))
+    shown = {name: bound for name, _, bound in attempt_page.page(done)["errors"]}
+    assert shown == {"probe_size": "1.00 %", "convergence_angle": "0.20 %", "scan_distortion": ""}
     assert done.result["ceiling"] >= done.result["consistency"] - 0.2
 
 
@@ -131,7 +140,7 @@ def test_intervals_are_held_against_the_truth_and_only_an_open_tier_tells(
     truth = datasets.load_truth(stem.spec, tier).mismatch
     (first, true), (second, _), (third, _) = truth.items()
     intervals = {first: [true - 1e-3, true + 1e-3], second: [-9e5, -8e5], third: None}
-    content = submission_file(tmp_path / "s.h5", *wiener(stem, tier), intervals)
+    content = submission_file(tmp_path / "s.h5", *wiener(stem, tier, **truth), intervals)
     done = score(submit(stem, make_method(stem), make_user(), content, tier))
     expected = {
         "covered": {first: 1.0, second: 0.0, third: None},
@@ -184,10 +193,38 @@ def test_the_daily_quota_of_the_dev_tier_holds(stem, settings):
     user, method = make_user(), make_method(stem)
     for content in (b"one", b"two"):
         submit(stem, method, user, content, "dev")
-    with pytest.raises(Quota, match="after midnight UTC"):
+    with pytest.raises(Quota, match=r"can be sent from .* 00:00 UTC on"):
         submit(stem, method, user, b"three", "dev")
     submit(stem, method, user, b"three", "public")
     submit(stem, method, make_user(), b"three", "dev")
+
+
+def test_the_monthly_quota_holds_over_any_thirty_days_and_all_methods(stem, settings):
+    settings.PWM_DEV_SUBMISSIONS_A_MONTH = 3
+    user, now = make_user(), timezone.now()
+    sent = [submit(stem, make_method(stem), user, bytes([i]), "public") for i in range(4)]
+    for days, attempt in zip((31, 29, 20, 2), sent, strict=True):
+        old = Attempt.objects.filter(pk=attempt.pk)
+        old.update(tier="dev", queued_at=now - timedelta(days=days))
+    (left,) = Attempt.objects.of(user).files().left([stem])
+    assert (left.today, left.month) == (0, 0)
+    assert left.next_at == now + timedelta(days=1), "when the oldest of three is a month old"
+    with pytest.raises(Quota, match=f"{left.next_at:%d %B, %H:%M} UTC"):
+        submit(stem, make_method(stem), user, b"more", "dev")
+    Attempt.objects.filter(pk=sent[1].pk).update(queued_at=now - timedelta(days=30))
+    (left,) = Attempt.objects.of(user).files().left([stem])
+    assert (left.today, left.month, left.next_at) == (1, 1, None)
+    submit(stem, make_method(stem), user, b"more", "dev")
+
+
+def test_what_was_refused_or_cancelled_leaves_the_quota_alone(stem, settings):
+    settings.PWM_DEV_SUBMISSIONS_A_DAY = settings.PWM_DEV_SUBMISSIONS_A_MONTH = 1
+    user, method = make_user(), make_method(stem)
+    submit(stem, method, user, b"one", "dev").cancel(by="ada")
+    refused = submit(stem, method, user, b"no file", "dev")
+    assert score(refused).state == State.FAILED
+    assert Attempt.objects.of(user).files().left([stem])[0].today == 1
+    submit(stem, method, user, b"three", "dev")
 
 
 def test_a_message_that_comes_twice_scores_once(stem, tmp_path):

@@ -15,7 +15,7 @@ from modalities import datasets
 from modalities.jobs import State
 from modalities.physics import load
 from tests import challenge
-from tests.factories import make_method, make_modality, make_user
+from tests.factories import make_attempt, make_method, make_modality, make_result, make_user
 
 pytestmark = pytest.mark.django_db
 # What a worker does on a second connection needs rows that are really there.
@@ -76,14 +76,16 @@ def test_what_the_starter_writes_is_scored_and_shown_scene_by_scene(client, meth
 
 
 @scoring
-def test_on_dev_only_means_and_coarse_spec_errors_are_shown(client, method, folder):
+def test_on_dev_a_result_that_is_not_calibrated_shows_no_figure(client, method, folder):
     answer = send(client, method, starter_file(client, folder, "dev"), "dev")
     challenge.score_all()
     made = Attempt.objects.get()
     page = client.get(answer["Location"]).content.decode()
-    assert f"{made.result['psnr']:.2f} dB" in page
-    assert "Scene by scene" not in page
-    assert "25 %" in page or "10 %" in page
+    assert "<h1>Not calibrated</h1>" in page
+    assert "within 10 %" not in page
+    assert f"{made.result['psnr']:.2f}" not in page
+    assert f"{made.result['score']:.3f}" not in page
+    assert "Not calibrated" in client.get("/submissions/").content.decode()
     for error in made.result["spec_error"].values():
         assert f"{100 * error:.1f} %" not in page
     assert client.get(f"/submissions/{made.pk}/0-reconstruction.webp").status_code == 200
@@ -99,7 +101,7 @@ def test_all_problems_of_a_refused_file_are_listed(client, method, tmp_path):
     challenge.score_all()
     page = client.get(answer["Location"]).content.decode()
     problems = Attempt.objects.get().problems
-    assert len(problems) == 5
+    assert len(problems) == 1 + len(load("stem").samples("public")), "two of sample_00"
     assert all(problem in page for problem in problems)
     assert "nothing counts against your quota" in page
     assert not Entry.objects.exists()
@@ -169,15 +171,34 @@ def test_a_hopelessly_large_body_is_not_read(client, method):
     assert "too large" in answer.content.decode()
 
 
+@scoring
+def test_on_dev_the_means_of_a_calibrated_result_are_shown_and_no_spec_error(client, method):
+    near = {"spec_error": {"probe_size": 0.07182818}}
+    made = make_attempt(
+        method.modalities.get(), method, "dev", result=make_result(0.61, 29.76, 0.9) | near
+    )
+    page = client.get(made.get_absolute_url()).content.decode()
+    assert "29.76 dB" in page
+    assert "within 10 %" in page
+    assert "Scene by scene" not in page
+    assert "7.2 %" not in page
+
+
 def test_the_quota_is_shown_before_and_named_after(client, method, settings):
     settings.PWM_DEV_SUBMISSIONS_A_DAY = 1
-    assert "1 of 1" in client.get(NEW + "?modality=stem").content.decode()
+    settings.PWM_DEV_SUBMISSIONS_A_MONTH = 4
+    assert "1 today, 4 of 4 in 30 days" in client.get(NEW + "?modality=stem").content.decode()
     send(client, method, b"one", "dev")
-    assert "0 of 1" in client.get(NEW + "?modality=stem").content.decode()
+    page = client.get(NEW + "?modality=stem").content.decode()
+    assert "0 today, 3 of 4 in 30 days" in page
+    assert "00:00 UTC on" in page, "the next one is for tomorrow"
     before = kept_files()
     answer = send(client, method, b"two", "dev")
     assert answer.status_code == 429
-    assert "after midnight UTC" in answer.context["form"].errors["tier"][0]
+    assert (
+        "1 a day, 4 in 30 days. The next one can be sent from"
+        in answer.context["form"].errors["tier"][0]
+    )
     assert kept_files() == before
     assert send(client, method, b"two").status_code == 302
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from leaderboards import tells
+from leaderboards import attempt_page, counting, tells
 from leaderboards.models import TierScore
-from tests.factories import make_attempt
+from tests.factories import make_attempt, make_result, make_user
 
 RESULT = {
     "score": 0.61234567,
@@ -54,22 +54,46 @@ def test_a_secret_tier_tells_rounded_means_and_no_spec_error(tier):
     }
 
 
-def test_the_owner_of_a_dev_result_gets_its_spec_error_in_coarse_steps():
-    told = tells.to_owner("dev", RESULT)
-    assert told["spec_error"] == {"probe_size": "within 10 %"}
-    assert told["psnr"] == 29.76
+WRONG = RESULT | {"spec_error": {"probe_size": 0.02, "scan_distortion": 0.11}}
+
+
+@pytest.mark.parametrize("tier", ["dev", "hidden"])
+def test_the_owner_of_a_calibrated_result_gets_its_means(tier):
+    told = tells.to_owner(tier, RESULT)
+    assert (told["is_calibrated"], told["psnr"]) == (True, 29.76)
+    assert told["spec_error"] == {}
     assert "scenes" not in told
 
 
-def test_the_owner_of_a_hidden_result_gets_no_spec_error():
-    assert tells.to_owner("hidden", RESULT)["spec_error"] == {}
+@pytest.mark.parametrize("tier", ["dev", "hidden"])
+def test_the_owner_of_any_other_result_gets_one_word(tier):
+    told = tells.to_owner(tier, WRONG)
+    assert told == {"is_calibrated": False, "metrics_version": "0123456789ab"}
+    assert tells.to_owner("public", WRONG) == WRONG
 
 
-@pytest.mark.parametrize(
-    ("error", "words"), [(0.1, "within 10 %"), (0.2, "within 25 %"), (0.3, "more than 25 %")]
-)
-def test_steps_are_coarse(error, words):
-    assert tells.coarse(error) == words
+@pytest.mark.django_db
+def test_a_result_that_is_not_calibrated_is_on_no_board_and_cannot_be_chosen():
+    first = make_attempt(tier="dev")
+    first.method.owner = make_user()
+    first.method.save()
+    second = make_attempt(
+        first.modality, first.method, tier="dev", result=make_result(0.9, 40, 0.9) | {**WRONG}
+    )
+    assert TierScore.objects.get().attempt == first
+    with pytest.raises(counting.ChoiceError, match="no score on that tier"):
+        counting.choose(first.entry, "dev", second, by=first.method.owner)
+    page = attempt_page.page(second)
+    assert (page["line"]["state"], page["line"]["score"]) == ("Not calibrated", "")
+    assert not page["means"]
+    assert not page["counting"]
+
+
+@pytest.mark.django_db
+def test_a_result_of_the_site_counts_however_far_its_calibration_is_off():
+    """It answers nobody's question: its spec follows from the measurements alone."""
+    make_attempt(tier="dev", kind="baseline", variant="gradient", result={**WRONG})
+    assert TierScore.objects.get().psnr == 29.76
 
 
 @pytest.mark.django_db

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from modalities import physics
+from modalities.physics.methods.cs import STRENGTH, metric, noise_level
 from modalities.physics.methods.sirt import sirt
+from modalities.physics.methods.tv import duality_gap, primal_dual
 from modalities.physics.methods.wbp import ramp, spacing
 from modalities.physics.numerics.footprint import centres
 from modalities.physics.primitives.parallel import StripProjection
@@ -79,3 +81,19 @@ def test_a_method_can_be_cancelled_between_reports(measured, method):
     with pytest.raises(physics.Cancelled):
         physics.reconstruct(method, H, y, cancel)
     assert all(phase and 0 <= fraction <= 1 for phase, fraction in calls)
+
+
+def test_back_projection_has_the_scale_that_explains_the_data(measured):
+    H, _, y = measured
+    explained = H(np.maximum(physics.reconstruct("wbp", H, y), 0))
+    assert np.vdot(explained, y - explained) == pytest.approx(0, abs=1e-4 * np.vdot(y, y))
+
+
+def test_compressed_sensing_comes_to_its_minimum(measured):
+    H, _, y = measured
+    y = y.astype(np.float32)
+    weight = STRENGTH * noise_level(H, y)
+    found = primal_dual(H, y, weight, np.zeros(H.in_shape), 600, metric(H))
+    objective, gap = duality_gap(H, y, weight, *found, highest=2.0)
+    assert found[0].max() < 2.0
+    assert abs(gap) < 1e-3 * objective

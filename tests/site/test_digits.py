@@ -18,7 +18,7 @@ from modalities import physics
 from modalities.models import Modality
 from pwmsite.models import ApiToken
 from tests.challenge import move_in
-from tests.factories import make_attempt, make_method, make_user
+from tests.factories import make_attempt, make_method, make_result, make_user
 from tests.site.walking import walk
 
 pytestmark = pytest.mark.django_db
@@ -55,12 +55,16 @@ EXACT = {
 }
 DECIMALS = {"psnr": 2, "cpu_seconds": 0, "peak_memory_mb": 0}  # that are told; else three
 SPEC_ERROR = 0.07182818
+# Of a dev result that is not calibrated nothing at all is told.
+UNCALIBRATED = {"score": 0.43219876, "psnr": 21.98765432, "ssim": 0.68135791}
 
 
 def too_exact() -> dict[str, str]:
     """Give how the texts begin that nobody may read, and whose they are."""
     begins = dict.fromkeys(("0.071", "7.2 %", "7.18"), "spec error")
     begins |= {"86421 MB": "dev peak_memory_mb", "97531 MB": "hidden peak_memory_mb"}
+    for name, value in UNCALIBRATED.items():
+        begins[f"{value:.{2 if name == 'psnr' else 3}f}"] = f"uncalibrated {name}"
     for tier, figures in EXACT.items():
         scenes = {f"scene {d:+}": figures["score"] + d for d in (-0.001, 0.001)}
         for name, value in (figures | scenes).items():
@@ -92,6 +96,8 @@ def dev(settings, tmp_path, ada, catalogue):
     method = make_method(stem, name="Known", slug="known", owner=ada)
     make_attempt(stem, method, "public", (0.71234567, 31.123456789, 0.92345678))
     sent = make_attempt(stem, method, "dev", kind=Kind.FILE, **exactly("dev"))
+    wrong = make_result(*UNCALIBRATED.values()) | {"spec_error": {"probe_size": 0.2}}
+    make_attempt(stem, method, "dev", (UNCALIBRATED["score"], 0, 0), result=wrong)
     make_attempt(stem, method, "hidden", kind=Kind.BASELINE, **exactly("hidden"))
     ranking.rank_what_waits()
     return Attempt.objects.get(pk=sent.pk)
@@ -154,4 +160,5 @@ def test_the_search_finds_what_it_looks_for():
         "hidden score",
     ]
     assert told(b"<td>7.2 %</td>") == ["spec error"]
+    assert told(b"PSNR 21.99 dB, score 0.432") == ["uncalibrated psnr", "uncalibrated score"]
     assert not told(b"29.76 dB 0.612 0.600 0.952 10.0 s 400 MB, within 10 %")

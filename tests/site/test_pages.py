@@ -177,7 +177,7 @@ def test_modality_page_says_which_kinds_are_at_home_and_which_away(read: Read) -
     assert [row[0] for row in rows] == [s.name for s in (*spec.scenes, *spec.away)]
     for row, scene in zip(rows, (*spec.scenes, *spec.away), strict=True):
         assert row[1:4] == [scene.group, ", ".join(scene.tiers) or "all", scene.description]
-    assert rows[-1][4].startswith("no truth")
+    assert rows[-1][4].startswith("not its truth")
 
 
 def test_modality_page_shows_our_figures_above_those_of_the_source(read: Read) -> None:
@@ -186,3 +186,10 @@ def test_modality_page_shows_our_figures_above_those_of_the_source(read: Read) -
     rows = reading.rows(reading.part(html, 'id="scores-home"', "</table>"))
     assert rows[1][1:3] == ["30.00 23.51", "0.900 0.368"]
     assert "not computed yet" not in reading.text(html)
+
+
+def test_modality_page_shows_second_opinions_with_their_dates(read: Read) -> None:
+    for key in ("stem", "electron_tomography"):
+        words = reading.text(read(f"/modalities/{key}/"))
+        assert "Second opinions" in words
+        assert "Checked against" in words

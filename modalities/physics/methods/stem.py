@@ -19,8 +19,8 @@ METHODS: Mapping[str, Method] = {
             "Wiener filter",
             "analytic",
             wiener,
-            "Straightens the scans and inverts the blur as far as noise and the spectrum of "
-            "atomic columns allow.",
+            "Straightens the scans and inverts the blur as far as noise and the object's spectrum, "
+            "learned from the data, allow.",
             "Wiener (1949), Extrapolation, Interpolation and Smoothing of Stationary Time Series",
         ),
         Method(
@@ -66,8 +66,8 @@ METHODS: Mapping[str, Method] = {
             "Richardson-Lucy",
             "iterative",
             richardson_lucy,
-            "Maximum likelihood for counted electrons, with a positive image, stopped before it "
-            "fits the noise.",
+            "Maximum likelihood for counted electrons, with a positive image, stopped where "
+            "held-out counts say that it fits noise.",
             "Richardson (1972), J. Opt. Soc. Am. 62, 55; Lucy (1974), Astron. J. 79, 745",
         ),
         Method(
@@ -75,8 +75,8 @@ METHODS: Mapping[str, Method] = {
             "Richardson-Lucy with a sieve",
             "iterative",
             richardson_lucy_sieve,
-            "Richardson-Lucy on an image made of columns no narrower than 0.25 Å, which keeps it "
-            "from fitting noise.",
+            "Richardson-Lucy on an image that is smooth on a scale which held-out counts choose, "
+            "which keeps it from fitting noise.",
             "Snyder & Miller (1985), IEEE Trans. Nucl. Sci. 32, 3864; Biggs & Andrews (1997), "
             "Appl. Opt. 36, 1766",
         ),

@@ -6,10 +6,15 @@ Isotropic, in any number of dimensions, with forward differences that are zero a
 from __future__ import annotations
 
 import numpy as np
+from scipy import fft
 
 from ..operator import Array, Operator
 from ..progress import Report, silent
 from .suitable import require_real
+
+# The share of the gradient in the primal step, over that of the data, and the over-relaxation.
+SHARE = 0.6
+RELAX = np.float32(1.9)
 
 
 def gradient(x: Array) -> Array:
@@ -102,6 +107,77 @@ def least_squares(
         x, t = new, following
     report("Total variation", 1.0)
     return x
+
+
+def primal_dual(
+    H: Operator,
+    y: Array,
+    weight: float,
+    start: Array,
+    iterations: int,
+    metric: Array,
+    report: Report = silent,
+) -> tuple[Array, Array, Array]:
+    """Minimise ½‖y − Hx‖² + weight·TV(x) over x ≥ 0; return x and the dual of data and gradient.
+
+    ``metric`` is the transfer function, over the half plane of the data's last two axes, that makes
+    HᵀΣH about as large at all frequencies. Where H passes high frequencies weakly, as a
+    projection does, that saves most of the steps. Chambolle & Pock (2011), J. Mathematical Imaging
+    and Vision 40, 120, with the steps of Pock & Chambolle (2011) and the over-relaxation of
+    Condat (2013), J. Optimization Theory and Applications 158, 460.
+    """
+    sigma = (metric / _filtered_norm(H, metric)).astype(np.float32)
+    keep = 1.0 / (1.0 + sigma)
+    # The gradient's norm is at most 4·ndim; together with the data's, τ·σ·norm stays below one.
+    slope = np.float32(SHARE / (4.0 * len(H.in_shape)))
+    step = np.float32(0.99 / (1.0 + SHARE))
+    x = np.array(start, np.float32)
+    q, p = H(x) - y, np.zeros((x.ndim, *x.shape), np.float32)
+    for i in range(iterations):
+        report("Total variation", i / iterations)
+        change = np.maximum(x - step * (H.H(q) + gradient_adjoint(p)), 0.0) - x
+        beyond = x + 2 * change
+        spectrum = sigma * fft.rfft2(H(beyond) - y)
+        spectrum += fft.rfft2(q)
+        spectrum *= keep
+        q += RELAX * (fft.irfft2(spectrum, q.shape[-2:]) - q)
+        moved = gradient(beyond)
+        moved *= slope
+        moved += p
+        length = np.sqrt(np.einsum("i...,i...->...", moved, moved)) / np.float32(weight)
+        moved /= np.maximum(length, 1.0)
+        p += RELAX * (moved - p)
+        x += RELAX * change
+    report("Total variation", 1.0)
+    return np.maximum(x, 0.0), q, p
+
+
+def duality_gap(
+    H: Operator, y: Array, weight: float, x: Array, q: Array, p: Array, highest: float
+) -> tuple[float, float]:
+    """Return the objective at ``x`` and how far above the minimum over 0 ≤ x ≤ highest it can be.
+
+    ``q`` and ``p`` are any dual variables, ``p`` as found by ``primal_dual``.
+    """
+    length = np.sqrt(np.einsum("i...,i...->...", p, p)) / weight
+    p = p / np.maximum(length, 1.0)
+    residual = y - H(x)
+    objective = 0.5 * float(np.vdot(residual, residual)) + weight * total_variation(x)
+    slope = H.H(q) + gradient_adjoint(p)
+    below = highest * float(np.minimum(slope, 0.0).sum(dtype=np.float64))
+    return objective, objective - (below - 0.5 * float(np.vdot(q, q)) - float(np.vdot(y, q)))
+
+
+def _filtered_norm(H: Operator, metric: Array, steps: int = 10) -> float:
+    """Bound the largest eigenvalue of HᵀΣH: power iteration from noise, and a quarter more."""
+    v = np.random.default_rng(0).standard_normal(H.in_shape).astype(np.float32)
+    value = 0.0
+    for _ in range(steps):
+        v /= np.linalg.norm(v)
+        seen = H(v)
+        v = H.H(fft.irfft2(fft.rfft2(seen) * metric.astype(np.float32), seen.shape[-2:]))
+        value = float(np.linalg.norm(v))
+    return 1.25 * value
 
 
 def largest_eigenvalue(H: Operator, steps: int = 5) -> float:
