@@ -52,13 +52,14 @@ def concluded(
     theta: Array,
     covariance: Array,
     abstained: Mapping[str, str] | None = None,
-    degrees_of_freedom: float = np.inf,
+    degrees_of_freedom: float | Array = np.inf,
     chi2: tuple[float, float, float] = (float("nan"), 1.0, float("nan")),
 ) -> Calibrated:
     """Clip an estimate to its ranges, draw its intervals and put nominal where it abstains.
 
-    Student's t with ``degrees_of_freedom`` widens the intervals of a ``covariance`` that was itself
-    estimated from few scenes. ``chi2`` is (found, expected, standard deviation).
+    Student's t with ``degrees_of_freedom``, one for all or one for each, widens the intervals of a
+    ``covariance`` that was itself estimated from few scenes. ``chi2`` is (found, expected, standard
+    deviation).
     """
     abstained = dict(abstained or {})
     reach = stats.t.ppf(0.5 + CONFIDENCE / 2, degrees_of_freedom) * np.sqrt(np.diag(covariance))

@@ -67,8 +67,6 @@ LARGEST_BIAS, LARGEST_ERROR, OUTSIDE, MISFIT = 0.15, 0.25, 3.0, 1.0
 LEFT = 0.05
 # Variance of what is anywhere in its range.
 UNIFORM = 1 / 12
-# Degrees of freedom of Student's t are at least this, for one or two scenes.
-FEWEST_DEGREES = 3
 
 EXPLAINED = "An object can explain the data whatever the mismatch is."
 IMITATED = "A change of the object does the same to the data."
@@ -144,7 +142,8 @@ def conclusion(
     bias = np.linalg.solve(information, total(simulated))
     delta = step - bias
     chi2 = compared([e.chi2 for e in equations], [s.chi2 for s in simulated], scenes.ys[0].size)
-    covariance = scatter(kept, equations, simulated, delta) * max(chi2[0] / chi2[1], 1.0)
+    covariance, degrees = scatter(kept, equations, simulated, delta)
+    covariance = covariance * max(chi2[0] / chi2[1], 1.0)
     for j, name in enumerate(scenes.names):
         if reason := doubt(t[j] + delta[j], float(covariance[j, j] ** 0.5), bias[j], chi2):
             reasons.setdefault(name, reason)
@@ -158,7 +157,7 @@ def conclusion(
         scenes.low + scenes.width * (t + delta),
         covariance * np.outer(scenes.width, scenes.width),
         reasons,
-        max(len(scenes.ys) - 1, FEWEST_DEGREES),
+        degrees,
         chi2,
     )
 
@@ -201,22 +200,24 @@ def informed(kept: Array, equations: Iterable[Equations]) -> Array:
 
 def scatter(
     kept: Array, equations: Sequence[Equations], simulated: Sequence[Equations], delta: Array
-) -> Array:
-    """Return the covariance of δ = (Σ F)⁻¹ Σ (score − simulated score).
+) -> tuple[Array, Array]:
+    """Return the covariance of δ = (Σ F)⁻¹ Σ (score − simulated score), and degrees of freedom.
 
     It is 2 F⁻¹, because simulated data are as noisy as measured ones; raised, parameter by
     parameter, to what the disagreement of the scenes says, where that is more (the sandwich
-    estimate; White 1982, Econometrica 50, 1).
+    estimate; White 1982, Econometrica 50, 1). What it is raised by comes from few scenes, the rest
+    is known (Satterthwaite 1946, Biometrics Bulletin 2, 110).
     """
     inverse = np.linalg.inv(informed(kept, equations))
     model, n = 2 * inverse, len(equations)
     if n < 2:  # one scene does not disagree
-        return np.asarray(model)
+        return np.asarray(model), np.full(len(delta), np.inf)
     pairs = zip(equations, simulated, strict=True)
     rest = np.array([e.score - s.score - informed(kept, [e]) @ delta for e, s in pairs])
     seen = inverse @ (rest.T @ rest) @ inverse * n / (n - 1)
-    raised = np.sqrt(np.maximum(seen.diagonal() / model.diagonal(), 1.0))
-    return np.asarray(model * np.outer(raised, raised))
+    raised = np.maximum(seen.diagonal() / model.diagonal(), 1.0)
+    degrees = (n - 1) / np.maximum(1 - 1 / raised, 1e-6) ** 2
+    return np.asarray(model * np.sqrt(np.outer(raised, raised))), degrees
 
 
 def compared(
