@@ -120,7 +120,8 @@ def calibrate(
     for _ in range(APPROACHES):
         before, score_before = t, score
         t = scenes.moved(t, np.linalg.solve(slope, score), told)
-        if np.all(np.abs(t - before)[told] < CLOSE):
+        if np.all(np.abs(t - before) < CLOSE):
+            t = before  # where the few scenes are fitted already
             break
         score = total(scenes.measured(t, few))
         slope = secant(slope, t - before, score_before - score)
@@ -138,7 +139,7 @@ def conclusion(
         if last_one == LAST - 1 or np.all(np.abs(step[told]) < NEAR):
             break
         t = scenes.moved(t, step, told)
-    simulated = scenes.simulated(t, equations)
+    simulated = scenes.simulated(equations)
     bias = np.linalg.solve(information, total(simulated))
     delta = step - bias
     chi2 = compared([e.chi2 for e in equations], [s.chi2 for s in simulated], scenes.ys[0].size)
@@ -248,7 +249,9 @@ class Scenes:
         self.width = np.array([ranges[n][1] for n in self.names]) - self.low
         self.nominal = (np.array([m.nominal for m in spec.mismatches]) - self.low) / self.width
         self.jobs, self.done = (APPROACHES + 1) * min(FEW, len(ys)) + (LAST + 1) * len(ys), 0
-        H = forward(spec)
+        self.instrument = Instrument(self, self.nominal)
+        self.known: dict[int, Equations] = {}
+        H = self.instrument.H
         self.is_plain = H.is_linear and complex not in (H.in_dtype, H.out_dtype)
         if self.is_plain:
             self.bound = largest_eigenvalue(H)
@@ -259,20 +262,24 @@ class Scenes:
         step = np.clip(step, -LARGEST_STEP, LARGEST_STEP)
         return np.clip(np.where(told, t + step, self.nominal), 0.0, 1.0)
 
-    def measured(self, t: Array, which: Iterable[int]) -> list[Equations]:
-        """Fit the scenes ``which`` at ``t`` and linearise them there."""
-        instrument = Instrument(self, t)
-        return [self._equations(instrument, self.ys[i]) for i in which]
+    def measured(self, t: Array, which: Sequence[int]) -> list[Equations]:
+        """Fit the scenes ``which`` at ``t`` and linearise them there; once at the same ``t``."""
+        if not np.array_equal(t, self.instrument.t):
+            self.instrument, self.known = Instrument(self, t), {}
+        for i in which:
+            if i not in self.known:
+                self.known[i] = self._equations(self.ys[i])
+        return [self.known[i] for i in which]
 
-    def simulated(self, t: Array, equations: Sequence[Equations]) -> list[Equations]:
-        """Do the same with data simulated from the fits at ``t``."""
-        instrument = Instrument(self, t)
-        noise, truth = noise_of(instrument.H), instrument.H.truth()
+    def simulated(self, equations: Sequence[Equations]) -> list[Equations]:
+        """Do the same, where the scenes were measured last, with data simulated from the fits."""
+        H = self.instrument.H
+        noise, truth = noise_of(H), H.truth()
         found = []
         for i, e in enumerate(equations):
             self._alive()
             draw = noise.sample(truth(e.fit), np.random.default_rng([self.seed, i]))
-            found.append(self._equations(instrument, single(draw)))
+            found.append(self._equations(single(draw)))
         return found
 
     def kept(self, equations: Sequence[Equations]) -> tuple[Array, dict[str, str]]:
@@ -305,13 +312,13 @@ class Scenes:
                 return
             before = step.left
 
-    def _equations(self, instrument: Instrument, y: Array) -> Equations:
+    def _equations(self, y: Array) -> Equations:
         part = Part(self.report, self.done / self.jobs, (self.done + 1) / self.jobs)
-        H = instrument.H
+        H = self.instrument.H
         x = self._fit(H, y, Part(lambda _, fraction: part("Calibrate", fraction), 0.0, 0.6))
         A, signal = H.derivative(x), H(x)
         W = single(whitening(H, signal) ** 2)
-        D = instrument.derivatives(x)
+        D = self.instrument.derivatives(x)
         part("Calibrate", 0.8)
         rest = y - signal
         e = Equations(A, x, D, W, np.empty(0), np.empty(0), 0.0)
@@ -349,7 +356,7 @@ class Instrument:
             values = (scenes.low + t * scenes.width).tolist()
             return forward(scenes.spec, **dict(zip(scenes.names, values, strict=True)))
 
-        self.H = at(t)
+        self.t, self.H = t, at(t)
         self._beside = [(at(t + d), at(t - d)) for d in DIFFERENCE * np.eye(len(t))]
 
     def derivatives(self, x: Array) -> list[Array]:
