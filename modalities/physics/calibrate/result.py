@@ -57,6 +57,7 @@ def concluded(
 ) -> Calibrated:
     """Clip an estimate to its ranges, draw its intervals and put nominal where it abstains.
 
+    Intervals lie around the clipped value: the truth is known to be inside the range.
     Student's t with ``degrees_of_freedom``, one for all or one for each, widens the intervals of a
     ``covariance`` that was itself estimated from few scenes. ``chi2`` is (found, expected, standard
     deviation).
@@ -67,7 +68,7 @@ def concluded(
     for name, value, r in zip(names, theta, reach, strict=True):
         low, high = ranges[name]
         inside = min(max(float(value), low), high)
-        ends = (max(low, min(inside, value - r)), min(high, max(inside, value + r)))
+        ends = max(low, inside - r), min(high, inside + r)
         values[name] = float(nominal[name]) if name in abstained else inside
         intervals[name] = (low, high) if name in abstained else (float(ends[0]), float(ends[1]))
     return Calibrated(values, np.asarray(covariance), intervals, abstained, *chi2)
