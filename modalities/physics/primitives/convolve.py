@@ -34,22 +34,40 @@ class _Filter(Operator):
 class Gaussian(_Filter):
     """Blur by a Gaussian of full width ``fwhm``; ``fwhm`` and ``pixel`` share one unit.
 
-    The kernel is made in Fourier space, where it is exp(−2π²σ²k²), so that it sums to one and is
-    smooth in ``fwhm``. Self-adjoint.
+    ``demagnification`` has a factor for each image of a stack (frame, y, x), by which its Gaussian
+    is narrower; empty: all have the same. The kernel is made in Fourier space, where it is
+    exp(−2π²σ²k²), so that it sums to one and is smooth in ``fwhm``. Self-adjoint.
     """
 
-    def __init__(self, in_shape: Shape, fwhm: float, pixel: float = 1.0) -> None:
+    def __init__(
+        self,
+        in_shape: Shape,
+        fwhm: float,
+        pixel: float = 1.0,
+        demagnification: Sequence[float] = (),
+    ) -> None:
         if pixel <= 0:
             raise ValueError(f"pixel must be positive, got {pixel}.")
+        if demagnification and (len(in_shape) != 3 or in_shape[0] != len(demagnification)):
+            raise ValueError(
+                f"demagnification has {len(demagnification)} factors, one for each frame of a "
+                f"stack (frame, y, x); the images have the shape {in_shape}."
+            )
+        if any(factor <= 0 for factor in demagnification):
+            raise ValueError(f"demagnification must be positive, got {list(demagnification)}.")
         self.fwhm, self.pixel = fwhm, pixel
-        sigma = fwhm / pixel / FWHM_PER_SIGMA
+        self.demagnification = tuple(float(factor) for factor in demagnification)
         ny, nx = in_shape[-2:]
         k2 = fft.fftfreq(ny)[:, None] ** 2 + fft.rfftfreq(nx)[None, :] ** 2
+        sigma = fwhm / pixel / FWHM_PER_SIGMA
+        if demagnification:
+            sigma = (sigma / np.array(self.demagnification))[:, None, None]
         super().__init__(in_shape, np.exp(-2.0 * np.pi**2 * sigma**2 * k2))
 
     def describe(self) -> str:
+        each = "".join(f" / {factor:g}," for factor in self.demagnification).rstrip(",")
         return (
-            f"convolve/gaussian {self.in_shape}: FWHM {self.fwhm:g}, pixel {self.pixel:g} "
+            f"convolve/gaussian {self.in_shape}: FWHM {self.fwhm:g}{each}, pixel {self.pixel:g} "
             "(one unit for both)"
         )
 

@@ -26,8 +26,10 @@ class ScannedProbe(Operator):
     without the prefilter.
     """
 
-    def __init__(self, in_shape: Shape, arguments: Sequence[dict[str, Any]]) -> None:
-        self._arguments = arguments
+    def __init__(
+        self, in_shape: Shape, arguments: Sequence[dict[str, Any]], width: float = 0.0
+    ) -> None:
+        self._arguments, self._width = arguments, width
         self.probe = ElectronProbe(in_shape, **arguments[0])
         self.source = Gaussian(self.probe.out_shape, **arguments[1])
         self.scan = Scan(self.source.out_shape, **arguments[2])
@@ -40,7 +42,8 @@ class ScannedProbe(Operator):
     @property
     def transfer(self) -> Array:
         """The filters of probe and source, real, (frame, ky, kx) on rfft2 frequencies."""
-        return np.asarray(self.probe.transfer * self.source.transfer)
+        blur = _blur(self.in_shape, self._width, self.probe.pixel)
+        return np.asarray(self.probe.transfer * self.source.transfer * blur)
 
     def arrays(self) -> dict[str, tuple[Array, str]]:
         return {
@@ -54,11 +57,10 @@ class ScannedProbe(Operator):
     def blurred(self, width: float) -> ScannedProbe:
         """Return the same microscope looking at an object blurred by a Gaussian of ``width`` Å.
 
-        ``width`` is a standard deviation. To the frames that is the same as a larger source.
+        ``width`` is a standard deviation; the operator maps the sharp object to the frames.
         """
-        probe, source, scan = self._arguments
-        fwhm = np.hypot(source["fwhm"], FWHM_PER_SIGMA * width)
-        return ScannedProbe(self.in_shape, [probe, {**source, "fwhm": float(fwhm)}, scan])
+        total = float(np.hypot(self._width, width))
+        return ScannedProbe(self.in_shape, self._arguments, total)
 
     def filters(self, dtype: str) -> Array:
         """Return all that multiplies in Fourier space, in precision ``dtype`` ('f' or 'd')."""
@@ -66,7 +68,8 @@ class ScannedProbe(Operator):
         return _filters(
             self.in_shape,
             (probe.voltage, probe.convergence_angle, tuple(probe.defocus), probe.c3, probe.c5),
-            (probe.pixel, self.source.fwhm, self.source.pixel),
+            (probe.pixel, self.source.fwhm, self.source.pixel, self.source.demagnification),
+            self._width,
             (self.scan.rotations if self.scan.distortion else ()),
             self.scan.gain,
             dtype,
@@ -83,20 +86,28 @@ class ScannedProbe(Operator):
         return np.asarray(fft.irfft2(spectra.sum(axis=0), s=self.in_shape, overwrite_x=True))
 
 
+def _blur(shape: Shape, width: float, pixel: float) -> Array:
+    """Return the transfer function of a Gaussian of standard deviation ``width`` Å."""
+    return Gaussian(shape, FWHM_PER_SIGMA * width, pixel).transfer
+
+
 @lru_cache(maxsize=16)
 def _filters(
     shape: Shape,
     probe: tuple[Any, ...],
-    source: tuple[float, float, float],
+    source: tuple[Any, ...],
+    width: float,
     prefiltered: tuple[int, ...],
     gain: float,
     dtype: str,
 ) -> Array:
-    """Multiply probe, source, gain and, for each rotation in ``prefiltered``, the prefilter."""
+    """Multiply probe, source, the object's blur, gain and, for each rotation in ``prefiltered``,
+    the prefilter."""
     voltage, angle, defocus, c3, c5 = probe
-    pixel, fwhm, source_pixel = source
-    filters = gain * ElectronProbe(shape, voltage, angle, defocus, c3, c5, pixel).transfer
-    filters *= Gaussian(shape, fwhm, source_pixel).transfer
+    pixel, fwhm, source_pixel, demagnification = source
+    step = ElectronProbe(shape, voltage, angle, defocus, c3, c5, pixel)
+    filters = gain * step.transfer * _blur(shape, width, pixel)
+    filters *= Gaussian(step.out_shape, fwhm, source_pixel, demagnification).transfer
     for frame, rotation in enumerate(prefiltered):
         along_x = DIRECTIONS[rotation][0][0] == 1
         filters[frame] *= (
