@@ -11,7 +11,12 @@ from scipy import ndimage
 
 from modalities import physics
 from modalities.physics.calibrate import variable_projection
-from modalities.physics.calibrate.variable_projection import compared, doubt, secant
+from modalities.physics.calibrate.variable_projection import (
+    compared,
+    doubt,
+    entangled,
+    secant,
+)
 
 from .chains import SYSTEMS, system
 from .slabs import SMALL
@@ -164,6 +169,14 @@ def test_each_doubt_has_its_reason(t, std, bias, chi2, reason):
     said = doubt(t, std, bias, chi2)
     assert reason in said
     assert bool(said) == bool(reason)
+
+
+def test_what_cannot_be_told_apart_from_an_abstained_parameter_is_abstained_from():
+    names, covariance = ("a", "b", "c"), np.array([[4.0, 1.8, 0.1], [1.8, 1.0, 0.1], [0.1, 0.1, 1]])
+    found = entangled(names, covariance, {"a": "It lies outside its range."})
+    assert list(found) == ["b"]
+    assert "apart from a" in found["b"]
+    assert entangled(names, covariance, {"c": "It lies outside its range."}) == {}
 
 
 def test_chi2_is_compared_scene_by_scene():

@@ -64,6 +64,8 @@ SETTLED, PRIOR, FLAT = 0.45, 0.3, 0.985
 # errors outside of its range an estimate may be; by what part χ² may exceed the expected one. That
 # is much, because few iterations leave something of sharp objects: 40 % for gold in a tilt series.
 LARGEST_BIAS, LARGEST_ERROR, OUTSIDE, MISFIT = 0.15, 0.25, 3.0, 1.0
+# Estimates with this correlation are right or wrong together.
+CORRELATED = 0.7
 # χ² of a datum falls below LEFT where an object has as many unknowns as there are data.
 LEFT = 0.05
 # Variance of what is anywhere in its range.
@@ -74,6 +76,7 @@ IMITATED = "A change of the object does the same to the data."
 BIASED = "Data simulated at a known value do not give it back."
 UNCERTAIN = "Its standard error is more than a quarter of its range."
 BEYOND = "The estimate lies outside its range."
+ENTANGLED = "The data do not tell it apart from {other}, which is not told."
 MISFITTED = "The model does not fit the data: χ² is {excess:.0%} above what noise explains."
 
 
@@ -150,6 +153,7 @@ def conclusion(
     for j, name in enumerate(scenes.names):
         if reason := doubt(t[j] + delta[j], float(covariance[j, j] ** 0.5), bias[j], chi2):
             reasons.setdefault(name, reason)
+    reasons |= entangled(scenes.names, covariance, reasons)
     told = np.array([name not in reasons for name in scenes.names])
     covariance = np.where(np.outer(told, told), covariance, UNIFORM * np.eye(len(told)))
     scenes.report("Calibrated", 1.0)
@@ -177,6 +181,20 @@ def doubt(t: float, std: float, bias: float, chi2: tuple[float, float, float]) -
     if std > LARGEST_ERROR:
         return UNCERTAIN
     return BEYOND if max(-t, t - 1) > OUTSIDE * std else ""
+
+
+def entangled(
+    names: Sequence[str], covariance: Array, reasons: Mapping[str, str]
+) -> dict[str, str]:
+    """Name what was estimated together with a parameter that turned out to be none."""
+    std = np.sqrt(covariance.diagonal())
+    alike = np.abs(covariance) / np.outer(std, std) > CORRELATED
+    return {
+        name: ENTANGLED.format(other=other)
+        for j, other in enumerate(names)
+        for i, name in enumerate(names)
+        if other in reasons and name not in reasons and alike[i, j]
+    }
 
 
 def total(equations: Iterable[Equations]) -> Array:
