@@ -16,7 +16,8 @@ def test_spec_errors_are_told_for_the_public_tier_alone():
     for tier in ("public", "dev", "hidden"):
         attempt = make_attempt(None, method, tier, kind=Kind.BASELINE, result=result())
     told = {row["name"]: row["spec_error"] for row in entry_page.of(attempt.entry)["tiers"]}
-    assert told == {"Public": [("probe_size", "12.5 %")], "Dev": [], "Hidden": []}
+    assert told.pop("Public") == [("probe_size", "12.5 %", "")]
+    assert not any(told.values())
 
 
 def result():

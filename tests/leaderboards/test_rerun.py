@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
 from leaderboards import bundle
 from leaderboards.scoring import again, baselines
 from leaderboards.scoring.verify import Verdict
-from modalities import physics
+from modalities import datasets, physics
 from modalities.physics.versions import HERE, program_sha256
 from tests import challenge
 
@@ -24,6 +25,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("challenge")
+
+
+@pytest.fixture(autouse=True)
+def calibrated_at_once(monkeypatch) -> None:
+    """Let calibration find the truth in no time: it is tested by itself."""
+
+    def calibrate(spec, ys, ranges, **_: Any) -> physics.Calibrated:
+        tier = next(t for t in physics.TIERS if datasets.ranges(spec, t) == ranges)
+        truth = datasets.load_truth(spec, tier).mismatch
+        return physics.Calibrated(truth, np.eye(len(truth)), dict(ranges))
+
+    monkeypatch.setattr(physics, "calibrate", calibrate)
 
 
 @pytest.fixture
@@ -36,7 +49,7 @@ def content(settings, folder) -> bytes:
     stem = challenge.open_challenge(settings, folder, catalogue=False)
     baselines.queue_missing(stem)
     done, _ = challenge.run_baselines(
-        tier__in=("public", "dev"), variant="nominal", method__physics_name="wiener"
+        tier__in=("public", "dev"), variant="gradient", method__physics_name="wiener"
     )
     kept.write_bytes(bundle.write(done.entry))
     return kept.read_bytes()

@@ -14,6 +14,8 @@ from django.test import Client
 from gallery.models import RunEvent
 from leaderboards.models import (
     AttemptEvent,
+    Bound,
+    BoundEvent,
     Certificate,
     CreditAccount,
     CreditChange,
@@ -21,19 +23,25 @@ from leaderboards.models import (
     Entry,
     Kind,
     Method,
+    SpecCurve,
+    SpecCurveEvent,
     TierScore,
 )
 from modalities.append_only import AppendOnly
 from modalities.jobs import JobEvent
+from realdata.models import Calibration, CalibrationEvent
 from tests.factories import make_attempt, make_entry, make_user
 from tests.gallery.rows import make_run
 
 HISTORY = [
     AttemptEvent,
+    BoundEvent,
+    CalibrationEvent,
     Certificate,
     CreditChange,
     Decision,
     RunEvent,
+    SpecCurveEvent,
     *(kind.history.model for kind in (Entry, Method, TierScore)),
 ]
 REFUSED = "History cannot be changed or deleted"
@@ -47,6 +55,10 @@ def rows(db: None) -> None:
     first.entry.certify(make_user(), "The second run agrees.", second)
     make_run(first.modality)
     CreditAccount.objects.of(make_user())
+    inputs = {"modality": first.modality, "inputs": "1" * 64}
+    Bound.objects.enqueue(**inputs)
+    SpecCurve.objects.enqueue(method=first.method, parameter="probe_size", **inputs)
+    Calibration.objects.enqueue(series="needle")
     connection.check_constraints()  # now, not at the end: PostgreSQL truncates nothing before that
 
 

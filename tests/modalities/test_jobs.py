@@ -52,7 +52,7 @@ def test_results_and_state_are_written_together():
     run = claimed()
     run.succeed(lambda: make_results(run))
     assert again(run).state == State.SUCCEEDED
-    assert run.results.count() == run.expected_result_count() == 12
+    assert run.results.count() == run.expected_result_count() > 0
     assert [*invariants.histories(), *invariants.results(), *invariants.stuck()] == []
 
 
@@ -261,7 +261,8 @@ def test_invariants_name_a_state_without_its_event():
 def test_invariants_name_a_success_without_results():
     run = claimed()
     run.succeed(lambda: None)
-    assert any("has 0 results instead of 12" in p for p in invariants.problems())
+    expected = f"has 0 results instead of {run.expected_result_count()}"
+    assert any(expected in p for p in invariants.problems())
 
 
 @contextmanager

@@ -123,3 +123,14 @@ def system(key: str) -> Spec:
 def perturbed(key: str) -> Forward:
     spec = system(key)
     return forward(spec, **spec.perturbed)
+
+
+def one_source(spec: Spec) -> Spec:
+    """Return STEM with one size of the source in both frames."""
+    chain = tuple(
+        replace(step, args={**step.args, "demagnification": [1.0, 1.0]})
+        if step.primitive == "convolve"
+        else step
+        for step in spec.chain
+    )
+    return replace(spec, chain=chain)

@@ -6,7 +6,7 @@ import pytest
 from modalities import physics
 from modalities.physics.bounds import derivatives, whitening
 
-from .chains import SYSTEMS, system
+from .chains import SYSTEMS, one_source, system
 
 
 def objects(spec, rng):
@@ -68,7 +68,7 @@ def test_an_empty_field_tells_nothing():
 
 
 def test_a_wider_source_is_a_blurred_object():
-    spec = system("stem")
+    spec = one_source(system("stem"))
     y, x = np.indices(spec.shape) - 31.5
     columns = sum(np.exp(-((y - a) ** 2 + (x - b) ** 2) / 5) for a in (-9, 7) for b in (-8, 10))
     known, unknown = (

@@ -43,7 +43,7 @@ def queries(client: Client, path: str) -> int:
 
 @pytest.mark.parametrize(
     ("path", "most"),
-    [("/modalities/electron_tomography/", 11), ("/", 3), ("/methods/steady/", 6)],
+    [("/modalities/electron_tomography/", 12), ("/", 3), ("/methods/steady/", 6)],
 )
 def test_page_asks_as_often_for_a_thousand_entries_as_for_fifty(
     client: Client, modality: Modality, path: str, most: int

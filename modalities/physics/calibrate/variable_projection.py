@@ -48,7 +48,8 @@ from .result import Calibrated, concluded
 FIT, PROX, PROJECT, COMPLETE, RELINEARISED = 20, 3, 12, 40, 6
 # Weight of the total variation, times the noise of a voxel's back-projection.
 STRENGTH = 2.0
-# τ is this many times the fit's root mean square: wide, so that it is never τ that tells θ.
+# τ is this many times the fit's root mean square: wide, so that it is never τ that tells θ. A
+# crystal has most of its power at few frequencies, where it exceeds that of noise by as much.
 OBJECT_STD = 16.0
 # Least part of a mismatch's energy that counts as told, so that F can be inverted.
 SMALLEST = 1e-9
@@ -68,6 +69,8 @@ LARGEST_BIAS, LARGEST_ERROR, OUTSIDE, MISFIT = 0.15, 0.25, 3.0, 1.0
 CORRELATED = 0.7
 # χ² of a datum falls below LEFT where an object has as many unknowns as there are data.
 LEFT = 0.05
+# Conjugate gradients have ended where the residual is below this part of the first, squared.
+ROUNDING = 1e-12
 # Variance of what is anywhere in its range.
 UNIFORM = 1 / 12
 
@@ -271,6 +274,7 @@ class Scenes:
         self.jobs, self.done = (APPROACHES + 1) * min(FEW, len(ys)) + (LAST + 1) * len(ys), 0
         self.instrument = Instrument(self, self.nominal)
         self.known: dict[int, Equations] = {}
+        self.is_filtered: bool | None = None
         H = self.instrument.H
         self.is_plain = H.is_linear and complex not in (H.in_dtype, H.out_dtype)
         if self.is_plain:
@@ -341,7 +345,7 @@ class Scenes:
         D = self.instrument.derivatives(x)
         part("Calibrate", 0.8)
         rest = y - signal
-        F = preconditioner(A, W, ridge(x))
+        F = self._filter(A, W, x, rest)
         e = Equations(A, x, F, D, W, np.empty(0), np.empty(0), 0.0)
         rest = rest - A(last(projections(e, rest, PROJECT)).v)
         self.done = min(self.done + 1, self.jobs - 1)
@@ -355,6 +359,20 @@ class Scenes:
             energy=np.array([[inner(W * a, b) for b in D] for a in D]),
             chi2=inner(W * rest, rest) / (rest.size * (2 if np.iscomplexobj(rest) else 1)),
         )
+
+    def _filter(self, A: Operator, W: Array, x: Array, rest: Array) -> Array:
+        """Return the preconditioner of projections, or none where it does not help.
+
+        Whether it helps is a property of the chain: it is tried on the first residual.
+        """
+        none, made = np.ones(1, np.float32), preconditioner(A, W, ridge(x))
+        if self.is_filtered is None:
+            left = [
+                last(projections(Equations(A, x, F, [], W, none, none, 0.0), rest, PROJECT)).left
+                for F in (none, made)
+            ]
+            self.is_filtered = left[1] < left[0]
+        return made if self.is_filtered else none
 
     def _fit(self, H: Forward, y: Array, report: Report) -> Array:
         """Fit an object, always alike: real ones positive and of little total variation."""
@@ -411,10 +429,10 @@ def projections(e: Equations, target: Array, iterations: int) -> Iterator[Projec
     rest = e.A.H(e.weights * target)
     direction = filtered(rest, e.filter)
     v, size = np.zeros_like(rest), inner(rest, direction)
-    left = inner(e.weights * target, target)
+    left, done = inner(e.weights * target, target), ROUNDING * size
     yield Projection(v, left)
     for _ in range(iterations):
-        if size <= 0:
+        if size <= done:
             return
         image = e.A.H(e.weights * e.A(direction)) + weight * direction
         step = size / inner(direction, image)
@@ -436,7 +454,7 @@ def preconditioner(A: Operator, weights: Array, weight: float) -> Array:
 
 
 def filtered(x: Array, spectrum: Array) -> Array:
-    """Multiply by a real and even ``spectrum`` in Fourier space; ``spectrum`` of size 1: nothing."""
+    """Multiply by a real and even ``spectrum`` in Fourier space; one of size 1 does nothing."""
     if spectrum.size == 1:
         return x
     found = fft.ifftn(fft.fftn(x) * spectrum)
