@@ -25,7 +25,7 @@ from tests.needs import FULL
 
 STARTERS = Path(__file__).parents[2] / "leaderboards" / "starters"
 # PSNR in dB and SSIM that a starter reaches on its public tier, less a margin.
-REACHED = {"stem": (25.0, 0.83), "electron_tomography": (20.0, 0.65)}
+REACHED = {"stem": (25.0, 0.83), "electron_tomography": (18.0, 0.5)}
 ALLOWED = {"json", "sys", "h5py", "numpy", "scipy"}
 
 

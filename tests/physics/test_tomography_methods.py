@@ -93,7 +93,7 @@ def test_compressed_sensing_comes_to_its_minimum(measured):
     H, _, y = measured
     y = y.astype(np.float32)
     weight = STRENGTH * noise_level(H, y)
-    found = primal_dual(H, y, weight, np.zeros(H.in_shape), 600, metric(H))
+    found = primal_dual(H, y, weight, np.zeros(H.in_shape), 400, metric(H))
     objective, gap = duality_gap(H, y, weight, *found, highest=2.0)
     assert found[0].max() < 2.0
     assert abs(gap) < 1e-3 * objective
