@@ -26,7 +26,7 @@ class ResultSerializer(serializers.ModelSerializer[SceneResult]):
     class Meta:
         model = SceneResult
         fields = (
-            *("scene", "scenario", "psnr", "ssim", "consistency", "cpu_seconds"),
+            *("scene", "group", "scenario", "psnr", "ssim", "consistency", "cpu_seconds"),
             *("spec_error", "files"),
         )
 
@@ -55,8 +55,8 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         fields: tuple[str, ...] = (
             *("id", "modality", "method", "seed", "state", "phase", "percent", "tries"),
             *("error_code", "error_message", "queued_at", "started_at", "finished_at"),
-            *("spec_hash", "physics_version", "cpu_seconds", "calibrated", "violations"),
-            *("url", "page"),
+            *("spec_hash", "physics_version", "cpu_seconds", "violations"),
+            *("calibrated", "calibrated_away", "url", "page"),
         )
 
 
@@ -125,8 +125,20 @@ class RunLineSerializer(serializers.Serializer[gallery_page.RunLine]):
     error_message = serializers.CharField()
 
 
+class TabSerializer(serializers.Serializer[gallery_page.Tab]):
+    """The scenes of one group, with the means of each scenario over them."""
+
+    scenes = SceneRowSerializer(many=True)
+    means = MeanSerializer(many=True)
+    mismatch_cost = serializers.CharField()
+    rho = serializers.CharField()
+
+
 class GallerySerializer(serializers.Serializer[gallery_page.Gallery]):
-    """The gallery of a modality; ``run`` is null while nothing was computed."""
+    """The gallery of a modality; ``run`` is null while nothing was computed.
+
+    Scenes and means are those at home; ``away`` has those of other kinds, if there are any.
+    """
 
     key = serializers.CharField()
     run = RunLineSerializer(allow_null=True)
@@ -135,6 +147,7 @@ class GallerySerializer(serializers.Serializer[gallery_page.Gallery]):
     means = MeanSerializer(many=True)
     mismatch_cost = serializers.CharField()
     rho = serializers.CharField()
+    away = TabSerializer(allow_null=True)
     violations = serializers.ListField(child=serializers.CharField())
     source_method = serializers.CharField()
     source_violations = serializers.ListField(child=serializers.CharField())

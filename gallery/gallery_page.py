@@ -24,7 +24,14 @@ from modalities.physics.scenarios import WORDS, rho, violations
 
 from . import charts, drawings, snapshot
 from .images import LARGEST_ERROR, object_size
-from .models import Run, SceneResult
+from .models import Group, Run, SceneResult
+
+NOTES: dict[str, str] = {
+    Group.HOME: "Scenes of the kinds that the site’s methods were made for. "
+    "Scenario IV is calibrated from all of them together.",
+    Group.AWAY: "Scenes of kinds that the site’s methods were not made for. "
+    "Scenario IV is calibrated from these scenes alone.",
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,32 @@ class Mean:
 
 
 @dataclass(frozen=True)
+class Tab:
+    """The scenes of one group, at home or away, and what the scenarios give on them.
+
+    calibrated: symbol, calibrated value and true value of each mismatch; scenario IV is calibrated
+    from the scenes of the same group alone.
+    """
+
+    name: str
+    title: str
+    note: str
+    scenes: list[SceneRow]
+    means: list[Mean]
+    mismatch_cost: str
+    calibration_gain: str
+    rho: str
+    calibrated: list[tuple[str, str, str]]
+    dots: SafeString
+    figure: dict[str, Any]
+
+    @property
+    def first(self) -> Cell:
+        """The cell that the viewer shows first."""
+        return self.scenes[0].cells[-1]
+
+
+@dataclass(frozen=True)
 class RunLine:
     """Who computed a run, when, from what, and its state."""
 
@@ -117,7 +150,6 @@ class RunLine:
     is_live: bool
     error_code: str
     error_message: str
-    calibrated: list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -143,6 +175,7 @@ class Gallery:
     """All that the gallery of one modality shows; ``run`` is None while nothing was computed.
 
     newest: the newest run where it is not ``run`` itself: being computed, failed or cancelled.
+    tabs: the scenes at home, then those away, if the modality has any.
     drawn: what the pictures show of objects or data that are no plain images; "" for those.
     """
 
@@ -150,20 +183,14 @@ class Gallery:
     compute_url: str
     run: RunLine | None = None
     newest: RunLine | None = None
-    scenes: list[SceneRow] = field(default_factory=list)
-    means: list[Mean] = field(default_factory=list)
-    mismatch_cost: str = ""
-    calibration_gain: str = ""
-    rho: str = ""
+    tabs: list[Tab] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     source_method: str = ""
     source_mismatch: str = ""
     source_violations: list[str] = field(default_factory=list)
     error_limit: str = ""
-    dots: SafeString | None = None
     size: PictureSize | None = None
     drawn: str = ""
-    figure: dict[str, Any] = field(default_factory=dict)
 
     @property
     def live(self) -> RunLine | None:
@@ -176,6 +203,30 @@ class Gallery:
         return self.newest if self.newest and not self.newest.is_live else None
 
     @property
+    def home(self) -> Tab | None:
+        return self.tabs[0] if self.tabs else None
+
+    @property
+    def away(self) -> Tab | None:
+        return self.tabs[1] if len(self.tabs) > 1 else None
+
+    @property
+    def scenes(self) -> list[SceneRow]:
+        return self.home.scenes if self.home else []
+
+    @property
+    def means(self) -> list[Mean]:
+        return self.home.means if self.home else []
+
+    @property
+    def mismatch_cost(self) -> str:
+        return self.home.mismatch_cost if self.home else ""
+
+    @property
+    def rho(self) -> str:
+        return self.home.rho if self.home else ""
+
+    @property
     def scenarios(self) -> list[str]:
         return [mean.scenario for mean in self.means]
 
@@ -184,8 +235,7 @@ class Gallery:
         """Three pictures that tell the benchmark: specimen, measurement, reconstruction."""
         if not self.scenes:
             return {}
-        row = self.scenes[0]
-        cell = row.cells[-1]
+        row, cell = self.scenes[0], self.tabs[0].first
         scene = {"scene": row.name, "caption": cell.caption}
         return scene | {k: getattr(cell, k) for k in ("truth", "measurement", "reconstruction")}
 
@@ -226,28 +276,19 @@ def _of_run(run: Run, modality: Modality, base: dict[str, Any]) -> Gallery:
     spec = snapshot.restore(run.spec)
     drawn = _drawn(spec)
     results = list(run.results.order_by("scene", "scenario"))
-    rows = [_scene(run, scene, results, source, drawn) for scene in range(len(run.spec["scenes"]))]
-    means = [_mean(scenario, rows, source) for scenario in run.scenarios]
-    by = {mean.scenario: mean.score for mean in means}
-    share = rho(by["II"].psnr, by["III"].psnr, by["IV"].psnr) if "IV" in by else None
     printed = [{s: row[s]["psnr"] for s in ("I", "II", "III")} for row in source.get("scenes", [])]
+    rows: dict[str, list[SceneRow]] = {group: [] for group in physics.GROUPS}
+    for i, scene in enumerate(spec.samples("public")):
+        rows[scene.group].append(_scene(run, i, scene, results, source, drawn))
     return Gallery(
         **base,
         run=line(run, modality.key),
-        scenes=rows,
-        means=means,
-        mismatch_cost=decibels(by["I"].psnr - by["II"].psnr),
-        calibration_gain=decibels(by["IV"].psnr - by["II"].psnr) if "IV" in by else "",
-        rho="" if share is None else fixed(share, 2),
+        tabs=[_tab(run, group, found, source) for group, found in rows.items() if found],
         violations=run.violations,
         source_method=source.get("method", ""),
         source_mismatch=source.get("mismatch", ""),
         source_violations=violations(printed),
         error_limit=shortest(LARGEST_ERROR),
-        dots=drawings.mean_psnr(
-            {m.scenario: [row.cells[i].score.psnr for row in rows] for i, m in enumerate(means)}
-        ),
-        figure=charts.mean_psnr(rows, means),
         size=PictureSize(*object_size(spec.shape, spec.channels)),
         drawn=drawn,
     )
@@ -267,17 +308,43 @@ def _drawn(spec: physics.Spec) -> str:
     return ", ".join(parts)
 
 
+def _tab(run: Run, group: str, rows: list[SceneRow], source: dict[str, Any]) -> Tab:
+    printed = source.get("mean", {}) if group == Group.HOME else {}
+    means = [_mean(scenario, rows, printed) for scenario in run.scenarios]
+    by = {mean.scenario: mean.score for mean in means}
+    share = rho(by["II"].psnr, by["III"].psnr, by["IV"].psnr) if "IV" in by else None
+    return Tab(
+        name=group,
+        title=Group(group).label,
+        note=NOTES[group],
+        scenes=rows,
+        means=means,
+        mismatch_cost=decibels(by["I"].psnr - by["II"].psnr),
+        calibration_gain=decibels(by["IV"].psnr - by["II"].psnr) if "IV" in by else "",
+        rho="" if share is None else fixed(share, 2),
+        calibrated=_calibrated(run, group),
+        dots=drawings.mean_psnr(
+            {m.scenario: [row.cells[i].score.psnr for row in rows] for i, m in enumerate(means)}
+        ),
+        figure=charts.mean_psnr(rows, means),
+    )
+
+
 def _scene(
-    run: Run, index: int, results: list[SceneResult], source: dict[str, Any], drawn: str
+    run: Run,
+    index: int,
+    scene: physics.Scene,
+    results: list[SceneResult],
+    source: dict[str, Any],
+    drawn: str,
 ) -> SceneRow:
-    scene = run.spec["scenes"][index]
     printed = dict(enumerate(source.get("scenes", []))).get(index, {})
     mine = [r for r in results if r.scene == index]
-    cells = [_cell(run, scene["name"], r, printed, drawn) for r in mine]
+    cells = [_cell(run, scene.name, r, printed, drawn) for r in mine]
     return SceneRow(
         index=index,
-        name=scene["name"],
-        description=scene["description"],
+        name=scene.name,
+        description=scene.description,
         source_name=printed.get("name", ""),
         truth=cells[0].truth,
         arrays=file_url(run.pk, mine[0].arrays.name),
@@ -308,7 +375,7 @@ def _cell(run: Run, scene: str, result: SceneResult, printed: dict[str, Any], dr
     )
 
 
-def _mean(scenario: str, rows: list[SceneRow], source: dict[str, Any]) -> Mean:
+def _mean(scenario: str, rows: list[SceneRow], printed: dict[str, Any]) -> Mean:
     scores = [c.score for row in rows for c in row.cells if c.scenario == scenario]
     return Mean(
         scenario=scenario,
@@ -316,7 +383,7 @@ def _mean(scenario: str, rows: list[SceneRow], source: dict[str, Any]) -> Mean:
         meaning=WORDS[scenario].meaning,
         shows=WORDS[scenario].shows,
         score=Score(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores)),
-        source=_score(source.get("mean", {}).get(scenario)),
+        source=_score(printed.get(scenario)),
     )
 
 
@@ -354,7 +421,6 @@ def line(run: Run, key: str) -> RunLine:
         is_live=run.is_live,
         error_code=run.error_code,
         error_message=run.error_message,
-        calibrated=_calibrated(run),
     )
 
 
@@ -369,14 +435,15 @@ def _duration(run: Run) -> str:
     return seconds((run.finished_at - run.started_at).total_seconds(), 0)
 
 
-def _calibrated(run: Run) -> list[tuple[str, str, str]]:
+def _calibrated(run: Run, group: str) -> list[tuple[str, str, str]]:
     """List symbol, calibrated value and true value of each mismatch, with units."""
+    found = run.calibrated if group == Group.HOME else run.calibrated_away
     return [
         (
             pretty(m["symbol"]),
-            f"{shortest(run.calibrated[m['name']], 3)} {m['unit']}",
+            f"{shortest(found[m['name']], 3)} {m['unit']}",
             f"{shortest(m['perturbed'], 3)} {m['unit']}",
         )
         for m in run.spec["mismatches"]
-        if m["name"] in run.calibrated
+        if m["name"] in found
     ]

@@ -1,4 +1,4 @@
-"""Runs of the gallery and what they computed: four scenes in the scenarios I to IV."""
+"""Runs of the gallery and what they computed: the public scenes in the scenarios I to IV."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ class Scenario(models.TextChoices):
     II = "II", "II"
     III = "III", "III"
     IV = "IV", "IV"
+
+
+class Group(models.TextChoices):
+    HOME = physics.HOME, "Home"
+    AWAY = physics.AWAY, "Away"
 
 
 class RunQuerySet(JobQuerySet["Run"]):
@@ -71,6 +76,7 @@ class Run(Job):
     # Known once it is done.
     physics_version = models.CharField(max_length=12, blank=True)
     calibrated = models.JSONField(default=dict, blank=True)
+    calibrated_away = models.JSONField(default=dict, blank=True)
     violations = models.JSONField(default=list, blank=True)
     cpu_seconds = models.FloatField(null=True, blank=True)
 
@@ -102,7 +108,7 @@ class Run(Job):
         return self.results.count()
 
     def expected_result_count(self) -> int:
-        return len(self.spec["scenes"]) * len(self.scenarios)
+        return len(snapshot.samples(self.spec)) * len(self.scenarios)
 
     def kept_files(self) -> set[str]:
         """Collect the files that the results name; several may name one."""
@@ -119,12 +125,16 @@ class RunEvent(JobEvent):
 
 
 class SceneResult(models.Model):
-    """One scene in one scenario: scores, pictures, and the arrays they come from."""
+    """One scene in one scenario: scores, pictures, and the arrays they come from.
+
+    scene counts the public tier's samples, those at home first; group says which it is.
+    """
 
     FILES = ("truth", "measurement", "reconstruction", "difference", "arrays")
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="results")
     scene = models.PositiveSmallIntegerField("scene index")
+    group = models.CharField(max_length=4, choices=Group.choices, default=Group.HOME)
     scenario = models.CharField(max_length=3, choices=Scenario.choices)
     psnr = models.FloatField("PSNR (dB)")
     ssim = models.FloatField("SSIM")
@@ -149,8 +159,8 @@ class SceneResult(models.Model):
             ),
             models.CheckConstraint(
                 name="gallery_sceneresult_scenario",
-                condition=Q(scenario__in=Scenario.values),
-                violation_error_message="The scenarios are I, II, III and IV.",
+                condition=Q(scenario__in=Scenario.values, group__in=Group.values),
+                violation_error_message="The scenarios are I, II, III and IV, at home or away.",
             ),
             models.CheckConstraint(
                 name="gallery_sceneresult_scores",

@@ -17,6 +17,9 @@ from modalities.physics.scenarios import Outcome
 from . import images, snapshot
 from .models import Run, SceneResult
 
+# The mismatch that was found from the scenes of each group.
+Calibrated = dict[str, dict[str, float]]
+WHERE = {physics.HOME: "at home", physics.AWAY: "away"}
 # What calibration takes of the time, about, where a modality has one.
 CALIBRATION_SHARE = 0.4
 
@@ -31,21 +34,30 @@ def compute(run: Run, report: Report) -> Callable[[], None]:
     return lambda: _save(run, calibrated, results, usage.cpu_seconds)
 
 
-def _calibrate(spec: physics.Spec, seed: int, report: Report) -> dict[str, float]:
-    """Find the mismatch blind and jointly over the scenes; empty where the modality cannot."""
-    if spec.key not in physics.CALIBRATE:
-        return {}
-    report = _named("Calibrating from the data", report)
-    return physics.scenarios.calibrated(spec, seed, report).values
+def _calibrate(spec: physics.Spec, seed: int, report: Report) -> Calibrated:
+    """Find the mismatch blind, once from the scenes at home and once from those away."""
+    groups = [group for group in physics.GROUPS if spec.group(group)]
+    return {
+        group: _calibrate_group(
+            spec, seed, group, Part(report, i / len(groups), (i + 1) / len(groups))
+        )
+        for i, group in enumerate(groups)
+    }
+
+
+def _calibrate_group(spec: physics.Spec, seed: int, group: str, report: Report) -> dict[str, float]:
+    report = _named(f"Calibrating from the scenes {WHERE[group]}", report)
+    return physics.scenarios.calibrated(spec, seed, report, group).values
 
 
 def _results(
-    run: Run, spec: physics.Spec, calibrated: dict[str, float], files: Files, report: Report
+    run: Run, spec: physics.Spec, calibrated: Calibrated, files: Files, report: Report
 ) -> list[SceneResult]:
     scenarios = [s for s in physics.scenarios.SCENARIOS if s != "IV" or calibrated]
-    count = len(spec.scenes)
+    samples = spec.samples("public")
+    count = len(samples)
     results: list[SceneResult] = []
-    for index in range(count):
+    for index, sample in enumerate(samples):
         part = Part(report, index / count, (index + 1) / count)
         outcomes = {}
         for i, scenario in enumerate(scenarios):
@@ -57,7 +69,7 @@ def _results(
                 scenario,
                 run.seed,
                 _named(f"Scene {index + 1} of {count}, scenario {scenario}", here),
-                calibrated or None,
+                calibrated.get(sample.group),
             )
         results += _keep_scene(run, spec, index, outcomes, files)
     return results
@@ -90,6 +102,7 @@ def _keep_scene(
             SceneResult(
                 run=run,
                 scene=index,
+                group=spec.samples("public")[index].group,
                 scenario=scenario,
                 psnr=outcome.psnr,
                 ssim=outcome.ssim,
@@ -132,17 +145,16 @@ def _named(prefix: str, report: Report) -> Report:
     return lambda phase, fraction: report(f"{prefix}: {phase}", fraction)
 
 
-def _save(
-    run: Run, calibrated: dict[str, float], results: list[SceneResult], seconds: float
-) -> None:
+def _save(run: Run, calibrated: Calibrated, results: list[SceneResult], seconds: float) -> None:
     """Write the rows of a finished run; called inside the transaction that ends it."""
-    by_scene: list[dict[str, float]] = [{} for _ in run.spec["scenes"]]
+    by_scene: list[dict[str, float]] = [{} for _ in snapshot.samples(run.spec)]
     for result in results:
         by_scene[result.scene][result.scenario] = result.psnr
     SceneResult.objects.bulk_create(results)
     Run.objects.filter(pk=run.pk).update(
         physics_version=snapshot.physics_version(),
-        calibrated=calibrated,
+        calibrated=calibrated.get(physics.HOME, {}),
+        calibrated_away=calibrated.get(physics.AWAY, {}),
         violations=physics.scenarios.violations(by_scene),
         cpu_seconds=seconds,
     )

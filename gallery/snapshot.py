@@ -24,9 +24,19 @@ def restore(data: dict[str, Any]) -> physics.Spec:
         "axes": tuple(data["axes"]),
         "chain": tuple(physics.Step(**step) for step in data["chain"]),
         "mismatches": tuple(physics.Mismatch(**row) for row in data["mismatches"]),
-        "scenes": tuple(physics.Scene(**row) for row in data["scenes"]),
+        "scenes": _scenes(data["scenes"]),
+        "away": _scenes(data["away"]),
     }
     return physics.Spec(**(data | parts))
+
+
+def samples(data: dict[str, Any]) -> tuple[physics.Scene, ...]:
+    """List the scenes that a run shows: the public tier's, those at home first."""
+    return restore(data).samples("public")
+
+
+def _scenes(rows: list[dict[str, Any]]) -> tuple[physics.Scene, ...]:
+    return tuple(physics.Scene(**(row | {"tiers": tuple(row["tiers"])})) for row in rows)
 
 
 def digest(data: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What the home page shows of galleries: three pictures each, and the cost of the mismatch."""
+"""What the home page shows of galleries: three pictures, and what the mismatch costs at home."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from modalities.figures import decibels, fixed
 from modalities.models import Modality
 
 from .gallery_page import file_url
-from .models import Run, Scenario
+from .models import Group, Run, Scenario
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 LABELS = ("truth", "measured", "reconstructed")
+_AT_HOME = Q(results__group=Group.HOME)
 _SHOWN = Q(results__scene=0, results__scenario=Scenario.II)
 
 
@@ -62,8 +63,8 @@ def of(modalities: Sequence[Modality]) -> dict[int, Thumbnails]:
         done.filter(modality__in=modalities)
         .filter(pk=Subquery(newest.values("pk")[:1]))
         .annotate(
-            nominal=Avg("results__psnr", filter=Q(results__scenario=Scenario.I)),
-            mismatched=Avg("results__psnr", filter=Q(results__scenario=Scenario.II)),
+            nominal=Avg("results__psnr", filter=_AT_HOME & Q(results__scenario=Scenario.I)),
+            mismatched=Avg("results__psnr", filter=_AT_HOME & Q(results__scenario=Scenario.II)),
             truth=Max("results__truth", filter=_SHOWN),
             measurement=Max("results__measurement", filter=_SHOWN),
             reconstruction=Max("results__reconstruction", filter=_SHOWN),

@@ -11,7 +11,7 @@ from modalities.figures import fixed, interval, percent
 from modalities.jobs import State
 from modalities.physics import scoring
 
-from . import counting, expected, tells
+from . import calibration_page, counting, expected, tells
 from .models import Attempt, TierScore
 
 PARTS = ("score", "psnr", "ssim", "consistency", "ceiling")
@@ -58,11 +58,17 @@ def kind(attempt: Attempt) -> str:
 def page(attempt: Attempt) -> dict[str, Any]:
     """Give everything that templates/leaderboards/attempt.html prints of a result."""
     found = tells.to_owner(attempt.tier, attempt.result)
+    limits = calibration_page.bounds_of(attempt.modality) if tells.is_open(attempt.tier) else {}
+    bounds = {name: percent(value, 2) for name, value in limits.items()}
     return {
         "line": line(attempt),
         "means": _means(found) if found else [],
         "interval": interval(found.get("score_low"), found.get("score_high")),
-        "errors": [(name, _error(value)) for name, value in found.get("spec_error", {}).items()],
+        "errors": [
+            (name, _error(value), bounds.get(name, ""))
+            for name, value in found.get("spec_error", {}).items()
+        ],
+        "has_bounds": bool(bounds),
         "scenes": [_scene(i, s) for i, s in enumerate(found.get("scenes", ()))],
         "parameters": list(found.get("spec_error", {})),
         "metrics_version": attempt.metrics_version,

@@ -22,6 +22,7 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 
 from leaderboards import archive, canonical_json, signing, tells
@@ -37,8 +38,11 @@ SIGNATURE_TEXT = re.compile(
     rb'\{"public_key":"(?P<public_key>[0-9a-f]{64})","signature":"(?P<value>[0-9a-f]{128})"\}'
 )
 TASK, QUEUE = "leaderboards.tasks.sign", "scoring"
+RETRY_AFTER = 5  # seconds
 # Bundles of earlier formats end in a checksum that anybody can compute.
 UNSIGNED = re.compile(rb"sha256:[0-9a-f]{64}\Z")
+
+SECTIONS = {"format", "claimed", "computed", "files", "signed"}
 
 log = logging.getLogger(__name__)
 Manifest = dict[str, Any]
@@ -85,8 +89,7 @@ def read(
         manifest = canonical_json.load(parts[MANIFEST])
     except ValueError as error:
         raise BundleError(str(error)) from error
-    if manifest.get("format") != FORMAT:
-        raise BundleError(f"The bundle has format {manifest.get('format')}, expected {FORMAT}.")
+    _refuse_odd(manifest)
     if manifest["signed"]["key_id"] != signing.key_id(signature.public_key):
         raise BundleError("The manifest names another key than the one that signed it.")
     listed = {MANIFEST, SIGNATURE, *manifest["files"]}
@@ -99,7 +102,12 @@ def read(
 
 
 def ask_to_sign(entry: Entry) -> None:
-    """Ask a worker, which has the key, to sign the evidence of ``entry`` as it is now."""
+    """Ask a worker, which has the key, to sign the evidence of ``entry`` as it is now.
+
+    However many visitors ask for one bundle, one message in a few seconds is enough.
+    """
+    if not cache.add(f"sign-{entry.pk}", "asked", timeout=RETRY_AFTER):
+        return
     try:
         current_app.send_task(TASK, args=[str(entry.pk)], queue=QUEUE, retry=False)
     except Exception as error:  # any error of the transport
@@ -123,6 +131,20 @@ def seed_of(spec: physics.Spec, tier: str, data_version: str) -> str | None:
     if data_version != datasets.version_of(spec, TierName.PUBLIC):
         return None
     return "0" if tier == ScoreTier.STANDARD else str(datasets.draw(spec, tier).seed)
+
+
+def _refuse_odd(manifest: Any) -> None:
+    """Raise BundleError for a manifest that is not made as ours are; the rest relies on it."""
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BundleError(f"The bundle is not of format {FORMAT}; another version of PWM made it.")
+    try:
+        halves = manifest["claimed"]["tiers"].keys(), manifest["computed"]["tiers"].keys()
+        is_ours = halves[0] == halves[1] and set(halves[0]) <= set(ScoreTier.values)
+        is_ours = is_ours and manifest.keys() == SECTIONS
+    except (LookupError, TypeError, AttributeError):
+        is_ours = False
+    if not is_ours:
+        raise BundleError("The manifest is signed and is not made as those of a bundle are.")
 
 
 def _facts(entry: Entry, attempts: Mapping[str, Attempt], parts: Mapping[str, bytes]) -> Manifest:
@@ -182,8 +204,8 @@ def _standing(entry: Entry) -> Manifest:
 
 
 def _provenance(attempt: Attempt) -> Manifest:
-    """Say where a result comes from; the spec of a secret tier stays there: one of the variants is
-    the truth, and anybody's is a guess at it."""
+    """Say where a result comes from; a secret tier keeps its specs: one of the variants is the
+    truth, and anybody's is a guess at it."""
     first, tier = attempt.first, attempt.tier
     is_told = tells.is_open(tier) and tier != ScoreTier.STANDARD
     return {

@@ -11,7 +11,7 @@ from modalities.figures import fixed
 from modalities.models import Modality
 from modalities.physics import tier_range
 
-from .models import REFERENCES, Board, Calibration, Origin, ScoreTier, TierScore, Variant
+from .models import REFERENCES, Board, Bound, Calibration, Origin, ScoreTier, TierScore, Variant
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,11 @@ class CalibrationBoard:
 
 
 def of(modality: Modality) -> CalibrationBoard:
-    """Lay out the specs of the public tier, the nearest first. Two queries."""
-    spec = modality.spec
-    ends = {m.name: tier_range(spec, m.name, ScoreTier.PUBLIC) for m in spec.mismatches}
-    widths = {name: high - low for name, (low, high) in ends.items()}
+    """Lay out the specs of the public tier, the nearest first. Three queries."""
+    widths = _widths(modality)
+    bounds = _newest_bounds(modality)
+    limits = _limits(bounds, widths)
     found = Calibration.objects.filter(modality=modality, tier=ScoreTier.PUBLIC).last()
-    bounds = found.bounds if found else {}
-    limits = {
-        name: bound / widths[name]
-        for name, bound in bounds.get("unknown", {}).items()
-        if bound is not None
-    }
     scores = (
         TierScore.objects.filter(
             entry__modality=modality,
@@ -104,7 +98,7 @@ def of(modality: Modality) -> CalibrationBoard:
         rows.append(_row(score, limits, found))
     rows.sort(key=lambda row: row.error)
     return CalibrationBoard(
-        parameters=[m.name for m in spec.mismatches],
+        parameters=list(widths),
         rows=rows,
         bounds=[
             (name, _share(bounds, "known", name, width), _share(bounds, "unknown", name, width))
@@ -112,6 +106,31 @@ def of(modality: Modality) -> CalibrationBoard:
             if bounds
         ],
     )
+
+
+def bounds_of(modality: Modality) -> dict[str, float]:
+    """Give the Cramér-Rao bounds of the public tier, the object being unknown, as parts of the
+    range; parameters without one are left out. One query."""
+    return _limits(_newest_bounds(modality), _widths(modality))
+
+
+def _limits(
+    bounds: Mapping[str, Mapping[str, float | None]], widths: Mapping[str, float]
+) -> dict[str, float]:
+    told = bounds.get("unknown", {})
+    found = {name: told.get(name) for name in widths}
+    return {name: value / widths[name] for name, value in found.items() if value is not None}
+
+
+def _newest_bounds(modality: Modality) -> dict[str, dict[str, float | None]]:
+    found = Bound.objects.succeeded().filter(modality=modality).order_by("finished_at").last()
+    return found.result if found else {}
+
+
+def _widths(modality: Modality) -> dict[str, float]:
+    spec = modality.spec
+    ends = {m.name: tier_range(spec, m.name, ScoreTier.PUBLIC) for m in spec.mismatches}
+    return {name: high - low for name, (low, high) in ends.items()}
 
 
 def _share(bounds: Mapping[str, Any], which: str, name: str, width: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -10,7 +10,7 @@ from modalities import physics
 from modalities.figures import fixed, interval, megabytes, percent, seconds
 from modalities.models import TierName
 
-from . import counting, tells
+from . import calibration_page, counting, tells
 from .models import Attempt, Board, Entry, Kind, Origin, TierScore, Variant
 
 EVIDENCE = (
@@ -27,13 +27,14 @@ def of(entry: Entry) -> dict[str, Any]:
     place = {name: i for i, name in enumerate(physics.TIERS)}
     scores = entry.tier_scores.select_related("attempt__repeats", "attempt__started_by", "chosen")
     tiers = sorted(scores, key=lambda score: place.get(score.tier, -1))
+    limits = calibration_page.bounds_of(entry.modality)
     certificates = {c.attempt_id: c for c in entry.certificates()}
     return {
         "entry": entry,
         "board_label": Board(entry.board).label,
         "score": fixed(entry.score, 3),
         "decision": entry.decision,
-        "tiers": [_tier(entry, t) for t in tiers],
+        "tiers": [_tier(entry, t, limits if tells.is_open(t.tier) else {}) for t in tiers],
         "has_groups": any(t.score_away is not None for t in tiers),
         "evidence": [
             _evidence(t, t.attempt, certificates.get(t.attempt.pk)) for t in tiers if t.attempt
@@ -43,7 +44,8 @@ def of(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _tier(entry: Entry, row: TierScore) -> dict[str, Any]:
+def _tier(entry: Entry, row: TierScore, limits: Mapping[str, float]) -> dict[str, Any]:
+    """Print what a tier tells; ``limits``: the Cramér-Rao bounds, as parts of the range."""
     return {
         "name": row.get_tier_display(),
         "score": fixed(row.score, 3),
@@ -55,7 +57,10 @@ def _tier(entry: Entry, row: TierScore) -> dict[str, Any]:
         "consistency": fixed(row.consistency, 3),
         "cpu": seconds(row.cpu_seconds),
         "memory": megabytes(row.peak_memory_mb),
-        "spec_error": [(name, percent(value)) for name, value in row.spec_error.items()],
+        "spec_error": [
+            (name, percent(value), percent(limits[name], 2) if name in limits else "")
+            for name, value in row.spec_error.items()
+        ],
         "counts": _counts(entry, row),
     }
 

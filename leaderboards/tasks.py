@@ -7,9 +7,9 @@ from celery import shared_task
 from modalities.jobs.worker import run_next
 
 from . import bundle, signing
-from .models import Attempt, Entry, SpecCurve
+from .models import Attempt, Bound, Entry, SpecCurve
 from .ranking import rank_what_waits
-from .scoring import curves
+from .scoring import studies
 from .scoring.compute import compute
 
 log = logging.getLogger(__name__)
@@ -39,4 +39,10 @@ def sign(entry: str) -> None:
 @shared_task
 def spec_curve(pk: str, queue: str) -> None:
     """Compute the curve of score against spec error that has waited longest in ``queue``."""
-    run_next(SpecCurve, queue, curves.compute)
+    run_next(SpecCurve, queue, studies.curve)
+
+
+@shared_task
+def bound(pk: str, queue: str) -> None:
+    """Compute the bounds that have waited longest in ``queue``."""
+    run_next(Bound, queue, studies.bound)

@@ -44,8 +44,8 @@ class ModalityAdmin(ReadOnly, admin.ModelAdmin):
     @admin.display
     def scenes(self, modality: Modality) -> str:
         return _lines(
-            f"{s.name} ({s.phantom}): {s.description}"
-            for s in (modality.spec.scenes if modality.is_listed else ())
+            f"{s.name} ({s.phantom}, {', '.join(s.tiers) or 'every tier'}): {s.description}"
+            for s in (modality.spec.scenes + modality.spec.away if modality.is_listed else ())
         )
 
 

@@ -12,7 +12,7 @@ from rest_framework import serializers, viewsets
 
 from . import dag
 from .models import Modality, TierName
-from .physics.spec import Mismatch, Spec, tier_range
+from .physics.spec import GROUPS, TIERS, Mismatch, Spec, tier_range
 
 
 class MismatchSerializer(serializers.Serializer[Mismatch]):
@@ -26,10 +26,16 @@ class MismatchSerializer(serializers.Serializer[Mismatch]):
 
 
 class SceneSerializer(serializers.Serializer[dict[str, Any]]):
-    index = serializers.IntegerField()
+    """A kind of scene: at home, which methods were made for, or away."""
+
     name = serializers.CharField()
     description = serializers.CharField()
     phantom = serializers.CharField()
+    group = serializers.ChoiceField(choices=GROUPS)
+    samples = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="The number of its sample in each tier that has one, counted from 0.",
+    )
 
 
 class RangeSerializer(serializers.Serializer[dict[str, Any]]):
@@ -101,8 +107,7 @@ class ModalityDetailSerializer(ModalitySerializer):
 
     @extend_schema_field(SceneSerializer(many=True))
     def get_scenes(self, modality: Modality) -> Any:
-        scenes = [{"index": i} | asdict(s) for i, s in enumerate(modality.spec.scenes)]
-        return SceneSerializer(scenes, many=True).data
+        return SceneSerializer(kinds(modality.spec), many=True).data
 
     @extend_schema_field(GraphSerializer)
     def get_graph(self, modality: Modality) -> Any:
@@ -115,6 +120,19 @@ def ranges(spec: Spec, tier: str) -> list[dict[str, Any]]:
     return [
         {"name": m.name, "symbol": m.symbol, "unit": m.unit, "min": low, "max": high}
         for m, (low, high) in found
+    ]
+
+
+def kinds(spec: Spec) -> list[dict[str, Any]]:
+    """List every kind of scene, those at home first, with its sample's number in each tier."""
+    numbered = [(tier, list(spec.samples(tier))) for tier in TIERS]
+    return [
+        asdict(scene)
+        | {
+            "group": scene.group,
+            "samples": {t: samples.index(scene) for t, samples in numbered if scene in samples},
+        }
+        for scene in (*spec.scenes, *spec.away)
     ]
 
 

@@ -9,6 +9,7 @@ from rest_framework.routers import DefaultRouter
 from gallery.api import GalleryView, RunViewSet
 from leaderboards.api.boards import BoardsView, BoardView
 from leaderboards.api.calibration import CalibrationView, CurvesView
+from leaderboards.api.keys import BundleKeysView
 from leaderboards.api.methods import MethodViewSet
 from leaderboards.api.submissions import SubmissionViewSet
 from modalities.api import ModalityViewSet
@@ -23,6 +24,7 @@ router.register("submissions", SubmissionViewSet, basename="submission")
 app_name = "api"
 urlpatterns = [
     *router.urls,
+    path("bundle-keys/", BundleKeysView.as_view(), name="bundle_keys"),
     path("modalities/<slug:key>/boards/", BoardsView.as_view(), name="boards"),
     path("modalities/<slug:key>/boards/<slug:board>/", BoardView.as_view(), name="board"),
     path("modalities/<slug:key>/spec-curves/", CurvesView.as_view(), name="spec-curves"),

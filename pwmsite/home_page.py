@@ -77,6 +77,7 @@ def api_context() -> dict[str, Any]:
         (f"/api/v1/modalities/{key}/spec-curves/", "what a wrong spec does to each method's score"),
         ("/api/v1/methods/", "methods, who wrote them, whether their checkpoint is available"),
         ("/api/v1/runs/", "gallery runs, with every scene's scores and pictures"),
+        ("/api/v1/bundle-keys/", "the public keys that bundles of evidence are checked with"),
         ("/api/v1/schema/", "the OpenAPI description of all of it"),
     )
     return {

@@ -28,6 +28,11 @@ CONTENTS = (
 )
 DOT = {"public": "d1", "dev": "d4", "hidden": "d2"}
 SCENARIOS = ("I", "II", "III")
+SEEN = {
+    physics.HOME: "yes: the site’s methods were made for it, and the gallery shows it",
+    "open": "perhaps: its public samples have their truth, so a method may be tuned on them",
+    "secret": "no truth: it is described here, and its objects stay on the server",
+}
 
 
 def context(modality: Modality) -> dict[str, Any]:
@@ -49,6 +54,7 @@ def context(modality: Modality) -> dict[str, Any]:
         ],
         "calibration": calibration_page.of(modality),
         "curves": curves_page.of(modality),
+        "kinds": _kinds(spec),
         "ranges": {"drawing": diagrams.ranges(spec), "rows": _range_rows(spec)},
         "model": _model(modality, spec),
         "second_opinions": second_opinions.of(modality.key),
@@ -106,6 +112,30 @@ def _tier(
     tier = card["name"]
     extra = {"key": tier, "dot": DOT[tier], "boards": boards.tiers[tier], "download": file}
     return card | extra | {"not_yet": programs.NOT_YET if tier == "hidden" else ""}
+
+
+def _kinds(spec: Spec) -> dict[str, Any]:
+    """Say which kinds of scene each tier has, and who may have seen them."""
+    return {
+        "home": len(spec.scenes),
+        "away": len(spec.group(physics.AWAY)),
+        "rows": [
+            {
+                "name": scene.name,
+                "description": scene.description,
+                "group": scene.group,
+                "tiers": ", ".join(scene.tiers) or "all",
+                "seen": SEEN[_seen(scene)],
+            }
+            for scene in (*spec.scenes, *spec.away)
+        ],
+    }
+
+
+def _seen(scene: physics.Scene) -> str:
+    if not scene.is_away:
+        return physics.HOME
+    return "open" if "public" in scene.tiers else "secret"
 
 
 def _range_rows(spec: Spec) -> list[dict[str, Any]]:

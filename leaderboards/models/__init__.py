@@ -14,7 +14,6 @@ from .attempt import (
     private_storage,
 )
 from .credit import PRICE_OF_A_HIDDEN_RUN, CreditAccount, CreditChange, NotEnoughCredits
-from .curve import SpecCurve, SpecCurveEvent
 from .decisions import (
     TOLERANCE,
     Certificate,
@@ -28,6 +27,7 @@ from .decisions import (
 from .entry import Entry, Ranking, TierScore
 from .fields import https_rule
 from .method import Method
+from .study import Bound, BoundEvent, SpecCurve, SpecCurveEvent
 from .words import (
     CHALLENGE_TIERS,
     OPEN_TIERS,
@@ -59,6 +59,8 @@ __all__ = [
     "AttemptEvent",
     "AttemptQuerySet",
     "Board",
+    "Bound",
+    "BoundEvent",
     "Calibration",
     "Certificate",
     "Checkpoint",

@@ -320,9 +320,7 @@ class AttemptEvent(JobEvent):
 class Calibration(models.Model):
     """A blind calibration of one tier, kept because every "+ gradient" baseline starts from it.
 
-    The fields are those of ``physics.Calibrated``; χ² is null where it is not known. bounds:
-    standard errors by Cramér and Rao, with the ``known`` and the ``unknown`` object, by parameter;
-    empty where they were not computed.
+    The fields are those of ``physics.Calibrated``; χ² is null where it is not known.
     """
 
     modality = models.ForeignKey(Modality, models.CASCADE, related_name="calibrations")
@@ -334,7 +332,6 @@ class Calibration(models.Model):
     chi2 = models.FloatField(null=True)
     chi2_expected = models.FloatField(null=True)
     chi2_std = models.FloatField(null=True)
-    bounds = models.JSONField(default=dict)
     cpu_seconds = models.FloatField()
     made_at = models.DateTimeField(db_default=Now(), editable=False)
 

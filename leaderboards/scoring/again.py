@@ -7,6 +7,7 @@ Elsewhere they must agree within a tolerance, and the rows say which promise was
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -82,7 +83,8 @@ def _tier(
         )
     try:
         if recorded["data_version"] != data_version(spec, tier):
-            return unchecked(f"its data, {recorded['data_version']}, are not those of this copy.")
+            other = f"its data, {recorded['data_version']}, are not those of this copy."
+            return unchecked(other if tells.is_open(tier) else NOT_HERE)
         done = _run(spec, manifest["claimed"], tier, report)
     except (FileNotFoundError, ImproperlyConfigured):
         return unchecked("run build_datasets first." if tells.is_open(tier) else NOT_HERE)
@@ -117,11 +119,10 @@ def _compared(
         _outputs(tier, recorded["outputs"], outputs, promise, x_hats, done.x_hats),
         _score(tier, recorded["figures"]["score"], done, promise),
     ]
-    if claimed["corrected_spec"]:
-        spec_row = _row(
-            tier, "corrected_spec", claimed["corrected_spec"], done.corrected_spec, promise
-        )
-        rows.insert(1, spec_row)
+    for field in ("corrected_spec", "spec_intervals"):
+        if claimed[field]:
+            again = json.loads(json.dumps(getattr(done, field)))
+            rows.append(_row(tier, field, claimed[field], again, promise))
     return rows
 
 
@@ -190,7 +191,7 @@ def _is_within(tier: str, done: Result, told: float) -> bool:
 
 def _rms(x_hats: Sequence[Array], others: Sequence[Array]) -> float:
     pairs = zip(x_hats, others, strict=True)
-    return float(np.sqrt(np.mean([np.mean((x - other) ** 2) for x, other in pairs])))
+    return float(np.sqrt(np.mean([np.mean(np.abs(x - other) ** 2) for x, other in pairs])))
 
 
 def where_is(program: str) -> str:

@@ -52,9 +52,7 @@ def _plan(spec: Spec, method: Method) -> list[tuple[str, str]]:
     """List (tier, variant) of one method."""
     plan = [(str(ScoreTier.STANDARD), str(Variant.NOMINAL))]
     for tier in physics.TIERS:
-        plan.append((tier, str(Variant.NOMINAL)))
-        if spec.key in physics.CALIBRATE:
-            plan.append((tier, str(Variant.GRADIENT)))
+        plan += [(tier, str(Variant.NOMINAL)), (tier, str(Variant.GRADIENT))]
         if method.physics_name == spec.gallery_method:
             plan += [(tier, str(Variant.MIDDLE)), (tier, str(Variant.TRUE_SPEC))]
     return plan

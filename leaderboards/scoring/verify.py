@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import math
+import re
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from leaderboards import bundle, tells
+from leaderboards import archive, bundle, tells
 from leaderboards.bundle import BundleError, Manifest
 from leaderboards.models import Kind, ScoreTier, board_of, entry_name
 from modalities import physics
@@ -27,12 +29,15 @@ from .score import SceneScore, score_tier, summary
 
 # Outputs are kept as float32 and were scored as float64.
 AGREES = 1e-6
+# Computed from names and hashes that the site claims; an overall score is, if a tier is secret.
+RESTS_ON_CLAIMS = re.compile(r"computed\.(name|tiers\.\w+\.inputs)")
 
 
 class Verdict(StrEnum):
     """What is known of one field."""
 
     CONFIRMED = "confirmed"
+    FOLLOWS = "follows from what is claimed"
     CLAIMED = "claimed by the site, signature valid"
     DIFFERS = "DIFFERS"
     UNCHECKED = "not checked here"
@@ -64,13 +69,21 @@ def verify(content: bytes, keys: Iterable[str] | None = None) -> list[Row]:
 
 def rows_of(manifest: Manifest, parts: Mapping[str, bytes]) -> list[Row]:
     """Give one row for each leaf of a manifest whose signature and hashes were found good."""
-    again = dict(leaves(_again(manifest, parts)))
+    try:
+        again = dict(leaves(_again(manifest, parts)))
+    except BundleError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise BundleError("The manifest lacks a field, or has one of another kind.") from error
+    secret = [tier for tier in manifest["claimed"]["tiers"] if not tells.is_open(tier)]
     rows = []
     for field, claimed in leaves(manifest):
         if field == "format" or field.startswith("files."):
             rows.append(Row(field, claimed, claimed, Verdict.CONFIRMED))
         elif field.startswith("computed."):
-            rows.append(_compared(field, claimed, _found(again, field.removeprefix("computed."))))
+            found = _found(again, field.removeprefix("computed."))
+            rests = RESTS_ON_CLAIMS.fullmatch(field) or (field == "computed.score" and secret)
+            rows.append(_compared(field, claimed, found, rests_on_claims=bool(rests)))
         else:
             rows.append(Row(field, claimed, None, Verdict.CLAIMED))
     return rows
@@ -95,11 +108,23 @@ def spec_of(manifest: Manifest) -> Spec:
 
 
 def outputs_of(tier: str, parts: Mapping[str, bytes]) -> list[Array] | None:
-    """Read the reconstructions of a tier, in the order of their names; None if there are none."""
+    """Read the reconstructions of a tier, in the order of their names; None if there are none.
+
+    Raise BundleError for a file that cannot be read or unpacks to more than a bundle may hold.
+    """
     if f"outputs/{tier}.npz" not in parts:
         return None
-    with np.load(io.BytesIO(parts[f"outputs/{tier}.npz"]), allow_pickle=False) as arrays:
-        return [physics.double(arrays[name]) for name in sorted(arrays.files)]
+    file = io.BytesIO(parts[f"outputs/{tier}.npz"])
+    try:
+        with zipfile.ZipFile(file) as packed:
+            if sum(member.file_size for member in packed.infolist()) > archive.LARGEST:
+                raise BundleError(f"The outputs of {tier} unpack to more than a bundle may hold.")
+        with np.load(file, allow_pickle=False) as arrays:
+            return [physics.double(arrays[name]) for name in sorted(arrays.files)]
+    except BundleError:
+        raise
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, MemoryError) as error:
+        raise BundleError(f"The outputs of {tier} are not arrays that can be read.") from error
 
 
 def same(claimed: Any, again: Any) -> bool:
@@ -109,11 +134,11 @@ def same(claimed: Any, again: Any) -> bool:
     return type(claimed) is type(again) and bool(claimed == again)
 
 
-def _compared(field: str, claimed: Any, again: Any) -> Row:
+def _compared(field: str, claimed: Any, again: Any, *, rests_on_claims: bool) -> Row:
     if isinstance(again, Unknown):
         return Row(field, claimed, None, Verdict.UNCHECKED, again.why)
-    verdict = Verdict.CONFIRMED if same(claimed, again) else Verdict.DIFFERS
-    return Row(field, claimed, again, verdict)
+    right = Verdict.FOLLOWS if rests_on_claims else Verdict.CONFIRMED
+    return Row(field, claimed, again, right if same(claimed, again) else Verdict.DIFFERS)
 
 
 def _found(again: Mapping[str, Any], field: str) -> Any:

@@ -60,19 +60,30 @@ class Operator:
         self.gain = json.loads(group.attrs["chain"])[-1]["args"]["gain"]
         variance = group["blur_variance"][:]  # (view, u), in px²
         self.padded = fft.next_fast_len(self.views[2] + 16, real=True)
-        self.along_v = gaussian(variance, self.padded)
-        # Along u a matrix per view: row i holds the kernel of point i, shifted to i.
-        u = np.arange(self.views[1])
-        kernels = fft.irfft(gaussian(variance, 2 * len(u)), 2 * len(u), axis=-1)
-        self.along_u = kernels[:, u[:, None], u[:, None] - u]
+        self.along_v = np.exp(-2 * np.pi**2 * variance[..., None] * fft.rfftfreq(self.padded) ** 2)
+        self.along_u = taps(variance, int(group["blur_reach"][()]))  # (view, u, offset)
 
     def forward(self, x):
         y = (self.projection @ x.reshape(-1, x.shape[-1])).reshape(self.views)
-        return self.gain * self.blurred(self.along_u @ y)
+        out = np.zeros_like(y)
+        for weight, here, there in self.offsets():
+            out[:, here] += weight * y[:, there]
+        return self.gain * self.blurred(out)
 
     def adjoint(self, y):
-        y = self.along_u.swapaxes(1, 2) @ self.blurred(y)
-        return self.gain * (self.projection.T @ y.reshape(-1, y.shape[-1])).reshape(self.shape)
+        y, out = self.blurred(y), np.zeros_like(y)
+        for weight, here, there in self.offsets():
+            out[:, there] += weight * y[:, here]
+        back = self.projection.T @ out.reshape(-1, y.shape[-1])
+        return self.gain * back.reshape(self.shape)
+
+    def offsets(self):
+        """Give, offset by offset along u, the weights, the points u and those that they read."""
+        n, reach = self.views[1], self.along_u.shape[-1] // 2
+        for offset in range(max(-reach, 1 - n), min(reach, n - 1) + 1):
+            here = slice(max(0, -offset), min(n, n - offset))
+            there = slice(here.start + offset, here.stop + offset)
+            yield self.along_u[:, here, offset + reach, None], here, there
 
     def blurred(self, y):
         """Blur along v, each line by its own width; its own adjoint."""
@@ -80,9 +91,14 @@ class Operator:
         return fft.irfft(spectrum, self.padded, axis=-1)[..., : y.shape[-1]]
 
 
-def gaussian(variance, n):
-    """Return Gaussians' transfer functions exp(−2π²s²k²) on the frequencies of n samples."""
-    return np.exp(-2.0 * np.pi**2 * variance[..., None] * fft.rfftfreq(n) ** 2)
+def taps(variance, reach):
+    """Return band-limited Gaussians as tapered taps −reach … reach that sum to one."""
+    k = np.arange(2 * reach + 1) / (4 * reach)
+    offset = np.arange(-reach, reach + 1)
+    waves = np.cos(2 * np.pi * np.outer(k, offset)) * np.where(k % 0.5, 2.0, 1.0)[:, None]
+    taper = np.cos(np.pi * np.clip(np.abs(offset) / reach - 0.5, 0.0, 0.5)) ** 2
+    found = (np.exp(-2 * np.pi**2 * variance[..., None] * k**2) @ waves) * taper
+    return found / found.sum(axis=-1, keepdims=True)
 
 
 def csr(group, name, size):

@@ -38,7 +38,7 @@ def evidence(request: HttpRequest, pk: UUID) -> HttpResponse:
             "This evidence is new and is being signed. Ask for it again in a few seconds.\n",
             content_type="text/plain; charset=utf-8",
             status=503,
-            headers={"Retry-After": "5"},
+            headers={"Retry-After": str(bundle.RETRY_AFTER)},
         )
     return HttpResponse(content, content_type="application/zip", headers=headers)
 

@@ -16,7 +16,7 @@ True
 from . import scenarios
 from .bounds import cramer_rao
 from .build import Forward, arguments, forward
-from .calibrate import CALIBRATE, Calibrated, calibrate
+from .calibrate import Calibrated, calibrate
 from .catalogue import keys, load, parse
 from .matrix import cut_down, matrix
 from .methods import METHODS, Method, reconstruct
@@ -33,7 +33,6 @@ from .versions import METRICS_VERSION
 
 __all__ = [
     "AWAY",
-    "CALIBRATE",
     "GROUPS",
     "HOME",
     "METHODS",

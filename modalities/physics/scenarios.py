@@ -21,7 +21,7 @@ from .noise import measure
 from .operator import Array
 from .phantoms import scene
 from .progress import Part, Report, silent
-from .spec import Spec, tier_range
+from .spec import HOME, Spec, tier_range
 from .tables import CatalogueError
 
 TOLERANCE_DB = 0.05
@@ -101,13 +101,15 @@ def run(
 ) -> Outcome:
     """Measure scene ``index``, reconstruct it by ``method`` and compare.
 
-    In scenario IV ``spec_hat`` is the calibrated mismatch; without it, it is calibrated here,
-    jointly over all the scenes. ``cpu_seconds`` is the reconstruction's alone.
+    ``index`` counts the samples of the public tier, those at home first. In scenario IV
+    ``spec_hat`` is the calibrated mismatch; without it, it is calibrated here, jointly over the
+    scenes of the same group. ``cpu_seconds`` is the reconstruction's alone.
     """
     x = scene(spec, index, seed)
     y = _measured(spec, x, index, scenario, seed)
     calibrates = scenario == "IV" and spec_hat is None
-    used = believed(spec, scenario, seed, Part(report, 0.0, 0.5), spec_hat)
+    group = spec.samples("public")[index].group
+    used = believed(spec, scenario, seed, Part(report, 0.0, 0.5), spec_hat, group)
     H = forward(spec, **used)
     start = time.process_time()
     x_hat = reconstruct(method, H, y, Part(report, 0.5, 1.0) if calibrates else report)
@@ -135,6 +137,7 @@ def believed(
     seed: int = 0,
     report: Report = silent,
     spec_hat: Mapping[str, float] | None = None,
+    group: str = HOME,
 ) -> dict[str, float]:
     """Return the mismatch that the reconstruction is built with."""
     _known(scenario)
@@ -142,12 +145,12 @@ def believed(
         return spec.nominal
     if scenario == "III":
         return spec.perturbed
-    return dict(spec_hat) if spec_hat is not None else calibrated(spec, seed, report).values
+    return dict(spec_hat) if spec_hat is not None else calibrated(spec, seed, report, group).values
 
 
-def calibrated(spec: Spec, seed: int = 0, report: Report = silent) -> Calibrated:
-    """Calibrate blind, jointly over all scenes, within the public tier's ranges."""
-    ys = [measurement(spec, i, "IV", seed) for i in range(len(spec.scenes))]
+def calibrated(spec: Spec, seed: int = 0, report: Report = silent, group: str = HOME) -> Calibrated:
+    """Calibrate blind, jointly over the scenes at home or away, in the public tier's ranges."""
+    ys = [measurement(spec, i, "IV", seed) for i in spec.group(group)]
     ranges = {m.name: tier_range(spec, m.name, "public") for m in spec.mismatches}
     return calibrate(spec, ys, ranges, seed, report)
 

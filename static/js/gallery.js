@@ -1,10 +1,9 @@
 // The gallery: pick a cell, drag the divider, change what is compared, zoom all pictures in step.
 "use strict";
-(() => {
-  const viewer = document.querySelector(".cmp");
-  if (!viewer) return;
-  const part = (name) => viewer.querySelector(`[data-part=${name}]`);
-  const cells = [...document.querySelectorAll(".mx a[data-cell]")];
+for (const gallery of document.querySelectorAll(".gal")) {
+  const viewer = gallery.querySelector(".cmp");
+  const part = (name) => gallery.querySelector(`[data-part=${name}]`);
+  const cells = [...gallery.querySelectorAll(".mx a[data-cell]")];
   const state = { cell: cells[0], left: viewer.dataset.first, zoom: 1, x: 50, y: 50 };
   const LABELS = { truth: "Truth", measurement: "Measurement", difference: "Error map" };
 
@@ -20,23 +19,23 @@
     part("under").firstElementChild.src = left === "truth" ? truth : cell.dataset[left];
     part("over").firstElementChild.src = cell.href;
     part("left").textContent = LABELS[left];
-    document.getElementById("cmp-caption").textContent = cell.querySelector("img").alt;
+    part("caption").textContent = cell.querySelector("img").alt;
     for (const other of cells) {
       if (other === cell) other.setAttribute("aria-current", "true");
       else other.removeAttribute("aria-current");
     }
-    for (const button of document.querySelectorAll("[data-left]")) {
+    for (const button of gallery.querySelectorAll("[data-left]")) {
       button.setAttribute("aria-pressed", button.dataset.left === left);
     }
   }
 
   function zoom() {
     viewer.classList.toggle("zoomed", state.zoom > 1);
-    for (const image of document.querySelectorAll(".cmp img, .mx img")) {
+    for (const image of gallery.querySelectorAll(".cmp img, .mx img")) {
       image.style.transformOrigin = `${state.x}% ${state.y}%`;
       image.style.transform = state.zoom > 1 ? `scale(${state.zoom})` : "";
     }
-    for (const button of document.querySelectorAll("[data-zoom]")) {
+    for (const button of gallery.querySelectorAll("[data-zoom]")) {
       button.setAttribute("aria-pressed", Number(button.dataset.zoom) === state.zoom);
     }
   }
@@ -49,10 +48,10 @@
       show();
     });
   }
-  for (const button of document.querySelectorAll("[data-left]")) {
+  for (const button of gallery.querySelectorAll("[data-left]")) {
     button.addEventListener("click", () => { state.left = button.dataset.left; show(); });
   }
-  for (const button of document.querySelectorAll("[data-zoom]")) {
+  for (const button of gallery.querySelectorAll("[data-zoom]")) {
     button.addEventListener("click", () => { state.zoom = Number(button.dataset.zoom); zoom(); });
   }
   // While zoomed, the centre follows the pointer, in the viewer and in every cell.
@@ -66,4 +65,4 @@
   part("slider").addEventListener("input", divide);
   divide();
   show();
-})();
+}

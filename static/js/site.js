@@ -47,7 +47,7 @@ document.addEventListener("submit", (event) => {
   form.append(field);
 });
 
-// ---------------------------------------------------------------- boards: one panel at a time
+// ---------------------------------------------------------------- boards and gallery: one panel at a time
 function showPanel(panel) {
   const set = panel.closest("[data-panels]");
   for (const other of all(".panel", set)) other.classList.toggle("on", other === panel);

@@ -44,7 +44,6 @@ def enlarge_catalogue(folder: Path) -> None:
     from django.core.management import call_command
 
     from modalities.physics import catalogue
-    from modalities.physics.calibrate import CALIBRATE
     from modalities.physics.methods import METHODS as METHODS_OF
     from modalities.physics.phantoms import PHANTOMS
 
@@ -56,7 +55,7 @@ def enlarge_catalogue(folder: Path) -> None:
             copy = text.replace('key = "stem"', f'key = "copy_{n}"', 1)
             copy = re.sub(r'^name = ".*"$', f'name = "Copy {n}"', copy, count=1, flags=re.MULTILINE)
             (folder / f"copy_{n}.{suffix}").write_text(copy)
-    for registry in (CALIBRATE, METHODS_OF, PHANTOMS):
+    for registry in (METHODS_OF, PHANTOMS):
         registry._modules |= {f"copy_{n}": registry._modules["stem"] for n in range(MODALITIES)}
     catalogue.CATALOGUE = folder
     call_command("sync_catalogue", catalogue=folder, verbosity=0)

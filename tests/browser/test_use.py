@@ -88,22 +88,22 @@ def test_home_narrows_while_one_types(page: Page, said: list[str]) -> None:
 
 def test_viewer_shows_the_cell_that_was_picked(stem: Page) -> None:
     stem.locator(".mx a[data-cell='2-II']").click()
-    expect(stem.locator("#cmp-caption")).to_contain_text("scenario II")
-    expect(stem.locator("[data-part=over] img")).to_have_attribute(
+    expect(stem.locator("#gallery-home .cap")).to_contain_text("scenario II")
+    expect(stem.locator("#gallery-home [data-part=over] img")).to_have_attribute(
         "src", re.compile("scene_02_II_reconstruction")
     )
     stem.get_by_role("button", name="Error map").click()
-    expect(stem.locator("[data-part=under] img")).to_have_attribute(
+    expect(stem.locator("#gallery-home [data-part=under] img")).to_have_attribute(
         "src", re.compile("scene_02_II_difference")
     )
-    expect(stem.locator(".mx a[aria-current]")).to_have_count(1)
+    expect(stem.locator("#gallery-home .mx a[aria-current]")).to_have_count(1)
 
 
 def test_divider_moves_by_keyboard(stem: Page) -> None:
     slider = stem.get_by_role("slider", name="Position of the divider")
     slider.focus()
     stem.keyboard.press("Home")
-    assert "inset(0px 0px 0px 0%)" in stem.locator("[data-part=over]").evaluate(
+    assert "inset(0px 0px 0px 0%)" in stem.locator("#gallery-home [data-part=over]").evaluate(
         "e => getComputedStyle(e).clipPath"
     ).replace("inset(0px)", "inset(0px 0px 0px 0%)")
 
@@ -117,8 +117,20 @@ def test_zoom_holds_for_all_pictures(stem: Page) -> None:
 
 def test_chart_is_drawn_when_it_comes_into_view(stem: Page, said: list[str]) -> None:
     assert not stem.evaluate("'Plotly' in window")
-    stem.locator("[data-plotly]").scroll_into_view_if_needed()
-    expect(stem.locator("[data-plotly] .main-svg").first).to_be_visible()
+    stem.locator("#gallery-home [data-plotly]").scroll_into_view_if_needed()
+    expect(stem.locator("#gallery-home [data-plotly] .main-svg").first).to_be_visible()
+    assert said == []
+
+
+def test_away_tab_has_a_viewer_of_its_own(stem: Page, said: list[str]) -> None:
+    stem.locator("#gallery").get_by_role("button", name="Away").click()
+    expect(stem.locator("#gallery-home")).to_be_hidden()
+    stem.locator("#gallery-away .mx a[data-cell='5-III']").click()
+    expect(stem.locator("#gallery-away .cap")).to_contain_text("scenario III")
+    expect(stem.locator("#gallery-away [data-part=over] img")).to_have_attribute(
+        "src", re.compile("scene_05_III_reconstruction")
+    )
+    expect(stem).to_have_url(re.compile("#gallery-away$"))
     assert said == []
 
 

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from gallery.models import Run, SceneResult
-from gallery.snapshot import digest, take
+from gallery.snapshot import digest, samples, take
 from modalities import physics
 from modalities.models import Modality
 from tests.factories import CATALOGUED, make_modality
@@ -27,7 +27,7 @@ def make_results(run: Run, psnr: float = 30.0) -> None:
     """Rows as a finished run has them: scenario II 4 dB below I, III 1 dB below."""
     SceneResult.objects.bulk_create(
         _result(run, scene, scenario, psnr)
-        for scene in range(len(run.spec["scenes"]))
+        for scene in range(len(samples(run.spec)))
         for scenario in run.scenarios
     )
 
@@ -37,6 +37,7 @@ def _result(run: Run, scene: int, scenario: str, psnr: float) -> SceneResult:
     return SceneResult(
         run=run,
         scene=scene,
+        group=samples(run.spec)[scene].group,
         scenario=scenario,
         psnr=psnr - loss + scene,
         ssim=0.9 - loss / 40,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import plotly.graph_objects as go
 import pytest
 from django.urls import reverse
 
-from gallery import charts, gallery_page
+from gallery import charts, gallery_page, snapshot
 from gallery.models import Run
 from gallery.permission import RUNS_PER_HOUR
 from modalities.jobs import State
@@ -149,6 +151,30 @@ def test_gallery_shows_ours_and_the_sources_figures(stem):
     assert gallery.rho == ""
 
 
+def test_gallery_has_a_tab_for_the_scenes_away(client, stem):
+    run = make_finished_run(stem)
+    gallery = gallery_page.of_modality(stem)
+    away = [scene.name for scene in stem.spec.samples("public") if scene.is_away]
+    assert [row.name for row in gallery.away.scenes] == away
+    assert [row.index for row in gallery.away.scenes] == [4, 5, 6, 7]
+    assert gallery.away.means[0].score.psnr_text == "35.50", "no scene at home is among them"
+    page = client.get(run.get_absolute_url()).content.decode()
+    assert 'id="gallery-away"' in page
+    assert all(f'<th scope="row">{name}</th>' in page for name in away)
+
+
+def test_gallery_of_a_modality_without_scenes_away_has_no_tabs(client, stem):
+    spec = snapshot.take(replace(stem.spec, away=()))
+    run = make_finished_run(stem, spec=spec, spec_hash=snapshot.digest(spec))
+    gallery = gallery_page.of_modality(stem)
+    assert (len(gallery.scenes), gallery.away) == (4, None)
+    assert 'id="gallery-away"' not in client.get(run.get_absolute_url()).content.decode()
+
+
+def test_spec_of_a_run_comes_back_as_it_was(stem):
+    assert snapshot.restore(snapshot.take(stem.spec)) == stem.spec
+
+
 def test_gallery_names_where_the_source_does_worse_by_knowing_the_mismatch(stem):
     make_finished_run(stem)
     assert gallery_page.of_modality(stem).source_violations == []
@@ -218,10 +244,11 @@ def test_api_gives_the_runs_and_the_gallery(client, stem):
     listed = client.get("/api/v1/runs/?state=succeeded").json()["results"]
     assert [row["id"] for row in listed] == [str(run.pk)]
     detail = client.get(f"/api/v1/runs/{run.pk}/").json()
-    assert len(detail["results"]) == 12
+    assert len(detail["results"]) == 3 * len(stem.spec.samples("public"))
     assert detail["results"][0]["files"]["arrays"].endswith("scene_00.npz")
     gallery = client.get("/api/v1/modalities/stem/gallery/").json()
     assert gallery["means"][0]["source"]["psnr"] == 22.5
+    assert gallery["away"]["means"][0]["source"] is None
 
 
 def test_staff_can_cancel_and_restart_in_the_admin(admin_client, stem):

@@ -14,6 +14,8 @@ from modalities import physics
 from modalities.models import Modality
 spec = snapshot.take(physics.load("electron_tomography"))
 spec["shape"] = [8, 48, 8]
+# Two scenes at home, one away, which is of the same kind as one at home.
+spec["scenes"], spec["away"] = spec["scenes"][:2], [spec["scenes"][1] | {"tiers": ["public"]}]
 for step in spec["chain"]:
     few = {"views": 9, "step": 15.0}
     step["args"] |= {name: few[name] for name in few.keys() & step["args"].keys()}
@@ -37,7 +39,11 @@ def test_run_whose_worker_was_killed_is_taken_up_and_succeeds_once(tmp_path: Pat
         wait(lambda: embedded.do("Run.objects.get().state") == "succeeded")
         events = embedded.do("list(Run.objects.get().events.values_list('event', flat=True))")
         assert events == ["queued", "claimed", "reclaimed", "claimed", "succeeded"]
-        assert embedded.do("Run.objects.get().results.count()") == 16
+        assert embedded.do("Run.objects.get().results.count()") == 12
+        assert embedded.do("Run.objects.get().results.filter(group='away').count()") == 4
+        found = embedded.do("[Run.objects.get().calibrated, Run.objects.get().calibrated_away]")
+        assert found[0].keys() == found[1].keys()
+        assert found[0] != found[1], "each group is calibrated by itself"
         assert "All invariants hold" in embedded.manage("check_invariants")
         # Files of the first attempt may be left behind; the sweep of orphans leaves the others.
         embedded.do("from modalities.jobs.files import delete_orphans")

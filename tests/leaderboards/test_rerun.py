@@ -67,7 +67,7 @@ def test_where_bytes_are_promised_the_second_run_gives_them(content, tmp_path, c
     path.write_bytes(content)
     call_command("verify_bundle", str(path), "--rerun")
     printed = capsys.readouterr().out
-    assert printed.endswith("Confirmed.\n")
+    assert "\nConfirmed: " in printed
     rows = rerun(content)
     for tier in ("public", "dev"):
         assert verdicts(rows, tier) == {Verdict.CONFIRMED}
@@ -136,8 +136,9 @@ def test_other_code_is_named_and_run_only_when_asked(content, monkeypatch):
     assert rows["rerun.public.score"].verdict == Verdict.CONFIRMED
 
 
-def test_a_secret_tier_is_run_again_only_by_the_site(content, settings):
-    settings.DATA_KEY = ""
+@pytest.mark.parametrize("key", ["", "that of another site"])
+def test_a_secret_tier_is_run_again_only_by_the_site(content, settings, key):
+    settings.DATA_KEY = key
     rows = rerun(content)
     assert "only the site can run it again" in rows["rerun.dev"].why
     assert verdicts(rows, "dev") == {Verdict.UNCHECKED}

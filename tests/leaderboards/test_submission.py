@@ -14,8 +14,8 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from skimage.metrics import structural_similarity
 
-from leaderboards import calibration_page, tasks
-from leaderboards.models import Attempt, Board, Entry, Kind, Origin, Quota, TierScore, Trust
+from leaderboards import attempt_page, calibration_page, tasks
+from leaderboards.models import Attempt, Board, Bound, Entry, Kind, Origin, Quota, TierScore, Trust
 from leaderboards.scoring import uploads
 from modalities import datasets, physics
 from modalities.jobs import State
@@ -121,6 +121,13 @@ def test_the_spec_error_is_the_distance_from_the_truth_in_parts_of_the_range(ste
     content = submission_file(tmp_path / "s.h5", x_hats, [truth] * len(x_hats))
     done = score(submit(stem, make_method(stem), make_user(), content))
     assert max(done.result["spec_error"].values()) < 1e-9
+    assert not attempt_page.page(done)["has_bounds"], "nobody computed them yet"
+    bounds = dict.fromkeys(truth, 0.003) | {"scan_distortion": None}
+    study = Bound.objects.enqueue(modality=stem, inputs="1" * 64)
+    study.claim("test")
+    study.succeed(lambda: Bound.objects.update(result={"known": bounds, "unknown": bounds}))
+    shown = {name: bound for name, _, bound in attempt_page.page(done)["errors"]}
+    assert shown == {"probe_size": "1.00 %", "convergence_angle": "0.20 %", "scan_distortion": ""}
     assert done.result["ceiling"] >= done.result["consistency"] - 0.2
 
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 def test_with_the_unknowns_and_scenes_of_its_file(admin_client):
     page = shown(admin_client, make_modality("stem"))
     assert "added to propagate.convergence_angle, nominal 0" in page
-    assert "(strontium_titanate)" in page
+    assert "(strontium_titanate, every tier)" in page
 
 
 def test_that_has_lost_its_file(admin_client):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modalities import physics
+from modalities.physics import scenarios
 from modalities.physics.scenarios import SCENARIOS, believed, measurement, rho, run, violations
 
 from ..needs import FULL
@@ -73,6 +74,16 @@ def test_measurement_does_not_depend_on_what_is_believed(spec, outcomes):
     assert np.array_equal(o.y, outcomes["IV"].y)
     assert o.mismatch_used == wrong
     assert o.psnr < outcomes["IV"].psnr
+
+
+def test_each_group_is_calibrated_from_its_own_scenes(spec, monkeypatch):
+    seen = []
+    monkeypatch.setattr(scenarios, "calibrate", lambda spec, ys, *args: seen.append(ys))
+    two = replace(spec, scenes=spec.scenes[:2], away=(replace(spec.scenes[2], tiers=("public",)),))
+    for group in ("home", "away"):
+        scenarios.calibrated(two, group=group)
+    assert [len(ys) for ys in seen] == [2, 1]
+    np.testing.assert_array_equal(seen[1][0], measurement(two, 2, "IV"))
 
 
 def test_cancelling_stops_the_reconstruction(spec):

@@ -79,3 +79,9 @@ def test_a_method_can_be_cancelled_between_reports(measured, method):
     with pytest.raises(physics.Cancelled):
         physics.reconstruct(method, H, y, cancel)
     assert all(phase and 0 <= fraction <= 1 for phase, fraction in calls)
+
+
+def test_back_projection_has_the_scale_that_explains_the_data(measured):
+    H, _, y = measured
+    explained = H(np.maximum(physics.reconstruct("wbp", H, y), 0))
+    assert np.vdot(explained, y - explained) == pytest.approx(0, abs=1e-4 * np.vdot(y, y))

@@ -54,7 +54,9 @@ def test_modality_tells_its_unknowns_tiers_ranges_and_scenes(
 ) -> None:
     found = get(client, f"modalities/{modality.key}/")
     assert [m["name"] for m in found["mismatches"]] == list(modality.spec.nominal)
-    assert len(found["scenes"]) == 4
+    spec = modality.spec
+    assert [s["group"] for s in found["scenes"]] == [s.group for s in (*spec.scenes, *spec.away)]
+    assert found["scenes"][1]["samples"] == {"public": 1, "dev": 1, "hidden": 1}
     dev = next(tier for tier in found["tiers"] if tier["name"] == "dev")
     for span in dev["ranges"]:
         assert (span["min"], span["max"]) == physics.tier_range(modality.spec, span["name"], "dev")
@@ -306,3 +308,9 @@ def test_number_of_queries_does_not_grow(
         with django_assert_num_queries(most):
             client.get(f"/api/v1/{path}")
     assert Method.objects.count() == 10
+
+
+def test_public_keys_of_bundles_are_those_of_the_well_known_address(client: Client) -> None:
+    (key,) = get(client, "bundle-keys/")["keys"]
+    assert len(key["key_id"]) == 16
+    assert get(client, "bundle-keys/") == client.get("/.well-known/pwm-bundle-keys.json").json()

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from leaderboards.models import Entry
+from modalities import physics
 from modalities.models import Modality
 from tests.gallery.rows import make_finished_run
 from tests.site import reading
@@ -169,10 +170,20 @@ def test_home_shows_the_pictures_and_the_cost_of_a_computed_gallery(read: Read) 
     assert "−4.0 dB" in html
 
 
+def test_modality_page_says_which_kinds_are_at_home_and_which_away(read: Read) -> None:
+    html = read("/modalities/stem/")
+    rows = reading.rows(reading.part(html, 'id="kinds"', "</table>"))[1:]
+    spec = physics.load("stem")
+    assert [row[0] for row in rows] == [s.name for s in (*spec.scenes, *spec.away)]
+    for row, scene in zip(rows, (*spec.scenes, *spec.away), strict=True):
+        assert row[1:4] == [scene.group, ", ".join(scene.tiers) or "all", scene.description]
+    assert rows[-1][4].startswith("no truth")
+
+
 def test_modality_page_shows_our_figures_above_those_of_the_source(read: Read) -> None:
     make_finished_run(Modality.objects.get(key="stem"))
     html = read("/modalities/stem/")
-    rows = reading.rows(reading.part(html, 'id="scores"', "</table>"))
+    rows = reading.rows(reading.part(html, 'id="scores-home"', "</table>"))
     assert rows[1][1:3] == ["30.00 23.51", "0.900 0.368"]
     assert "not computed yet" not in reading.text(html)
 

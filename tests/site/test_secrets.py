@@ -50,6 +50,8 @@ class Secrets:
         self.needles: dict[bytes, str] = {}
         self.numbers: dict[bytes, str] = {}
         self.arrays = []
+        for name in ("SECRET_KEY", "DATA_KEY", "SIGNING_KEY"):
+            self.needles[getattr(site_settings, name).encode()] = name
         for tier in SECRET:
             truth = datasets.load_truth(modality.spec, tier)
             for name, value in truth.mismatch.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from leaderboards import bundle, signing
+from leaderboards import archive, bundle, signing
 from leaderboards.bundle import BundleError
 from leaderboards.scoring import again
 from leaderboards.scoring.verify import Row, Verdict, rows_of
@@ -24,7 +24,8 @@ class Command(BaseCommand):
     help = """Check the signature of a bundle, score its outputs again and compare every field.
 
 The public tier needs build_datasets to have run. Each field is confirmed, claimed by the site (its
-signature is valid, and nobody else can check it), differs, or cannot be checked here.
+signature is valid, and nobody else can check it), follows from claims, differs, or cannot be
+checked here.
 
 exit codes:
   0  confirmed: signed by an accepted key, and all that was computed again is as it says
@@ -58,7 +59,7 @@ one: public and standard anywhere, dev and hidden only where the site keeps thei
         self, *args: Any, path: Path, key: list[str] | None, rerun: bool, **options: Any
     ) -> None:
         try:
-            content = path.read_bytes()
+            content = _read(path)
             keys = [each for given in key for each in signing.read_keys(given)] if key else None
             manifest, parts, signature = bundle.read(content, keys)
             self._say_who(manifest, signature)
@@ -78,9 +79,10 @@ one: public and standard anywhere, dev and hidden only where the site keeps thei
 
     def _say_who(self, manifest: bundle.Manifest, signature: signing.Signature) -> None:
         signed = manifest["signed"]
+        key, site, at = signing.key_id(signature.public_key), signed["site"], signed["at"]
         self.stdout.write(
-            f"Signed by key {signing.key_id(signature.public_key)}, for {signed['site']} at "
-            f"{signed['at']}. What happened to the entry since is on its page."
+            _plain(f"Signed by key {key} for {site} at {at}.")
+            + " What happened to the entry since is on its page."
         )
 
     def _print(self, rows: Iterable[Row]) -> None:
@@ -91,7 +93,7 @@ one: public and standard anywhere, dev and hidden only where the site keeps thei
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:
             cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-            self.stdout.write("  ".join(cells).rstrip())
+            self.stdout.write(_plain("  ".join(cells).rstrip()))
 
     def _conclude(self, rows: list[Row], rerun: bool) -> None:
         if wrong := [row.field for row in rows if row.verdict == Verdict.DIFFERS]:
@@ -110,7 +112,23 @@ one: public and standard anywhere, dev and hidden only where the site keeps thei
                 "run again here.",
                 returncode=UNCHECKED,
             )
-        self.stdout.write("Confirmed.")
+        claims = sum(row.verdict in (Verdict.CLAIMED, Verdict.FOLLOWS) for row in rows)
+        self.stdout.write(
+            f"Confirmed: {len(confirmed)} fields. {claims} more rest on the word of the site."
+        )
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > archive.LARGEST:
+        raise BundleError("The file is larger than a bundle may be.")
+    return path.read_bytes()
+
+
+def _plain(text: str) -> str:
+    """Leave out what would move the cursor or turn the text round: people choose the names."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
 
 
 def _verdict(row: Row) -> str:

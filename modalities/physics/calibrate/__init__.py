@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..operator import Array
 from ..progress import Report, silent
-from ..registry import Registry
 from ..spec import Spec
 from ..tables import CatalogueError
+from . import variable_projection
 from .result import Calibrated
 
-__all__ = ["CALIBRATE", "Calibrate", "Calibrated", "Ranges", "calibrate"]
+__all__ = ["Calibrated", "Ranges", "calibrate"]
 
 Ranges = Mapping[str, tuple[float, float]]
-Calibrate = Callable[[Spec, Sequence[Array], Ranges, int, Report], Calibrated]
-
-CALIBRATE: Registry[Calibrate] = Registry(
-    "calibrate",
-    {
-        "stem": f"{__name__}.stem",
-        "electron_tomography": f"{__name__}.tomography",
-    },
-)
 
 
 def calibrate(
@@ -43,4 +34,4 @@ def calibrate(
             f"{spec.key}: calibration needs one range for each of {', '.join(sorted(names))}, "
             f"got {', '.join(sorted(ranges)) or 'none'}."
         )
-    return CALIBRATE[spec.key](spec, ys, ranges, seed, report)
+    return variable_projection.calibrate(spec, ys, ranges, seed, report)

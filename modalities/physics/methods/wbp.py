@@ -6,7 +6,7 @@ import numpy as np
 from scipy import fft
 
 from ..build import Forward
-from ..operator import Array
+from ..operator import Array, Operator
 from ..primitives.parallel import TiltSeries
 from ..progress import Report
 
@@ -17,8 +17,8 @@ CUTOFF = 0.25
 def wbp(H: Forward, y: Array, report: Report) -> Array:
     """Reconstruct by f = Σ_t Δθ_t · Bᵀ_t(ramp * p_t), each view turned back in its plane first.
 
-    Δθ_t is the angle that view t covers, half the distance of its neighbours. The blur
-    of the depth of field is left in.
+    Δθ_t is the angle that view t covers, half the distance of its neighbours. The blur of the
+    depth of field is left in. The scale of f is fitted to the data.
     """
     series = tilt_series(H)
     report("Filter the views", 0.0)
@@ -26,9 +26,20 @@ def wbp(H: Forward, y: Array, report: Report) -> Array:
     views *= spacing(series.angles).astype(np.float32)[:, None, None]
     filtered = _filter(views, ramp(2 * views.shape[1]))
     report("Project back", 0.3)
-    volume = series.projection.H(filtered)
+    volume = scaled(H, series.projection.H(filtered), y)
     report("Project back", 1.0)
     return volume
+
+
+def scaled(H: Operator, x: Array, y: Array) -> Array:
+    """Return ``x`` times the factor with which H·max(x, 0) explains ``y`` best.
+
+    The missing wedge and the filter's low-pass take away some of the density; the data tell how
+    much. Where nothing of ``x`` is positive it stays as it is.
+    """
+    explained = H(np.maximum(x, 0.0))
+    size = float(np.vdot(explained, explained))
+    return x * np.float32(np.vdot(explained, y) / size) if size > 0 else x
 
 
 def tilt_series(H: Forward) -> TiltSeries:

@@ -90,7 +90,7 @@ class DepthOfField(Operator):
         if dtype not in self._filters:
             nv = self.in_shape[-1]
             basis, k = harmonics(nv, int(fft.next_fast_len(nv + PADDING, real=True)))
-            taps = _taps(self.variance, self._reach)
+            taps = _taps(self.variance, self.reach)
             transfer = np.exp(-2.0 * np.pi**2 * self.variance[..., None] * k**2)
             self._filters[dtype] = (
                 bands(taps.astype(dtype)),
@@ -102,7 +102,7 @@ class DepthOfField(Operator):
         return [(r, c, m[middle]) for r, c, m in blocks], basis, transfer[middle]
 
     @property
-    def _reach(self) -> int:
+    def reach(self) -> int:
         """Half width in pixels of the blur along u; the gradient, a small part, does not count."""
         tilts = np.deg2rad(tilt_angles(self.first, self.step, self.in_shape[0]))
         edge = self.convergence_angle / 2000.0 * self.in_shape[-2] / 2

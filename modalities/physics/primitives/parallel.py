@@ -107,6 +107,10 @@ class TiltSeries(Chain):
                 self.blur.variance,
                 "variance in px² of the Gaussian blur that view and u get after the projection",
             ),
+            "blur_reach": (
+                np.array(self.blur.reach),
+                "half width in px at which the blur along u is cut; the starter has the taper",
+            ),
         }
 
 

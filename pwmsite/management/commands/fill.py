@@ -9,6 +9,6 @@ class Command(BaseCommand):
     help = "Queue the missing gallery runs, baselines, curves and real series; build the data sets."
 
     def handle(self, **options: Any) -> None:
-        missing = ("run_gallery", "build_datasets", "run_baselines", "run_spec_curves")
+        missing = ("run_gallery", "build_datasets", "run_baselines", "run_spec_studies")
         for name in (*missing, "calibrate_real"):
             call_command(name, stdout=self.stdout)

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from leaderboards import curves_page
-from leaderboards.models import SpecCurve
-from leaderboards.scoring import curves
+from leaderboards import calibration_page, curves_page
+from leaderboards.models import Bound, SpecCurve
+from leaderboards.scoring import studies
 from leaderboards.scoring.score import score_tier
 from modalities import datasets, physics
 from modalities.jobs import State, worker
 from tests import challenge
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +29,13 @@ def stem(settings, folder):
 
 def computed(curve: SpecCurve) -> SpecCurve:
     curve.claim("test")
-    worker.run(curve, curves.compute)
+    worker.run(curve, studies.curve)
     curve.refresh_from_db()
     return curve
 
 
 def wiener(stem, parameter: str) -> SpecCurve:
-    call_command("run_spec_curves", "stem")
+    call_command("run_spec_studies", "stem")
     return SpecCurve.objects.get(method__physics_name="wiener", parameter=parameter)
 
 
@@ -66,9 +66,9 @@ def test_no_point_lies_outside_the_tiers_range(stem):
 
 def test_what_is_queued_or_computed_is_not_queued_again(stem):
     curve = wiener(stem, "probe_size")
-    assert curves.queue_missing(stem) == []
+    assert studies.queue_missing(stem) == []
     computed(curve)
-    assert curves.queue_missing(stem) == []
+    assert studies.queue_missing(stem) == []
 
 
 def test_a_curve_of_other_code_says_so_and_writes_nothing(stem):
@@ -98,9 +98,25 @@ def test_page_shows_each_parameter_with_a_line_per_method(settings, folder, clie
     assert told["errors"] == result["errors"]
 
 
+def test_the_bounds_are_those_of_the_whole_tier(stem, monkeypatch):
+    monkeypatch.setattr(studies, "STEPS", 4)
+    call_command("run_spec_studies", "stem")
+    study = Bound.objects.get()
+    study.claim("test")
+    worker.run(study, studies.bound)
+    study.refresh_from_db()
+    assert study.state == State.SUCCEEDED, study.error_message
+    truth = datasets.load_truth(stem.spec, "public")
+    known = physics.cramer_rao(stem.spec, truth.mismatch, list(truth.x.astype(float)), True)
+    assert study.result["known"] == pytest.approx(known)
+    for name, value in study.result["unknown"].items():
+        assert value >= known[name], "who does not know the object knows the mismatch less well"
+    assert [name for name, _, _ in calibration_page.of(stem).bounds] == list(known)
+
+
 @pytest.mark.parametrize("true", [-0.04, 0.0, 0.013, 0.06])
 def test_the_peak_of_a_parabola_is_found_exactly(true):
-    errors = list(curves.ERRORS)
+    errors = list(studies.ERRORS)
     scores = [0.7 - (e - true) ** 2 for e in errors]
     assert curves_page.peak_of(errors, scores) == pytest.approx(true, abs=1e-9)
 

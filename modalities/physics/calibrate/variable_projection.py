@@ -1,0 +1,407 @@
+"""Blind calibration of any chain: by what a mismatch does to the data and no object could do.
+
+Data y_i = H(θ) x_i + n of several objects x_i share the mismatch θ. With an estimate x̂ of an object
+a small change δ of the mismatch changes the data by D δ, D = ∂(H x̂)/∂θ. Much of D might as well be
+a change of the object. What is left of it, in the metric W = 1/variance,
+
+    Π D = D − H v,   v = argmin ‖D − H v‖²_W + ‖v‖²/τ²,
+
+tells of the mismatch alone. This is variable projection (Golub & Pereyra 2003, Inverse Problems 19,
+R1). The *score* Dᵀ W Π (y − H x̂) has no mean at the true θ, whatever the object is, to first order
+in the errors of x̂. The *information* is F = Dᵀ W Π D, whose inverse is the Cramér-Rao bound for an
+unknown object (bounds.py). Gauss-Newton steps F⁻¹ Σ score lead to where the scores of all scenes
+add up to zero.
+
+Two things are left: few iterations project incompletely, and noise in x̂ is correlated with noise in
+the score. Both happen in the same way to data simulated from the fit at a *known* mismatch. So
+such data are calibrated too, and their score is subtracted (indirect inference: Gouriéroux, Monfort
+& Renault 1993, Journal of Applied Econometrics 8, S85).
+
+Of the objects nothing is assumed but what a fit needs: real ones are not negative, and the
+fit damps their total variation as far as noise reaches. A gain of the whole instrument and a blur
+that all data share are absorbed in the object. A nonlinear H is linearised where its fit is.
+
+Inside this module a mismatch counts from the lowest value of its range, in ranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..bounds import whitening
+from ..build import Forward, forward
+from ..methods.tv import largest_eigenvalue, least_squares
+from ..noise import noise_of
+from ..operator import Array, Operator, single
+from ..progress import Part, Report
+from ..spec import Spec
+from .result import Calibrated, concluded
+
+# Iterations of a fit, of its proximal steps, and of a projection; COMPLETE is for finding out what
+# is left when a projection goes on. RELINEARISED is for fits through a nonlinear operator.
+FIT, PROX, PROJECT, COMPLETE, RELINEARISED = 20, 3, 12, 40, 6
+# Weight of the total variation, times the noise of a voxel's back-projection.
+STRENGTH = 2.0
+# τ is this many times the fit's root mean square: wide, so that it is never τ that tells θ.
+OBJECT_STD = 4.0
+# Least part of a mismatch's effect that counts as told, so that F can be inverted.
+SMALLEST = 1e-9
+# Half width of the differences for ∂/∂θ, and the largest step of θ, in ranges.
+DIFFERENCE, LARGEST_STEP = 0.01, 0.35
+# Steps on a few scenes lead to the estimate; all scenes take part from there, until a step is
+# smaller than NEAR ranges, at most LAST times.
+FEW, APPROACHES, NEAR, LAST = 2, 4, 0.05, 2
+# What an object imitates: the information falls below SETTLED when the projection takes twice the
+# iterations, or owes more than PRIOR to τ. FLAT: it falls no further.
+SETTLED, PRIOR, FLAT = 0.45, 0.3, 0.985
+# What simulated data do not give back, and what is too uncertain, in ranges; how many standard
+# errors outside of its range an estimate may be; by what part χ² may exceed the expected one.
+LARGEST_BIAS, LARGEST_ERROR, OUTSIDE, MISFIT = 0.15, 0.25, 3.0, 1.0
+# χ² of a datum falls below LEFT where an object has as many unknowns as there are data.
+LEFT = 0.05
+# Variance of what is anywhere in its range.
+UNIFORM = 1 / 12
+# Degrees of freedom of Student's t are at least this, for one or two scenes.
+FEWEST_DEGREES = 3
+
+EXPLAINED = "An object can explain the data whatever the mismatch is."
+IMITATED = "A change of the object does the same to the data."
+BIASED = "Data simulated at a known value do not give it back."
+UNCERTAIN = "Its standard error is more than a quarter of its range."
+BEYOND = "The estimate lies outside its range."
+MISFITTED = "The model does not fit the data: χ² is {excess:.0%} above what noise explains."
+
+
+@dataclass(frozen=True)
+class Equations:
+    """One scene, linearised at a mismatch: what one step needs.
+
+    ``score`` is Dᵀ W Π (y − H x̂), ``energy`` Dᵀ W D, ``derivatives`` are D, ``weights`` W, ``fit``
+    x̂, and ``chi2`` the misfit per datum after the projection.
+    """
+
+    A: Operator
+    fit: Array
+    derivatives: list[Array]
+    weights: Array
+    score: Array
+    energy: Array
+    chi2: float
+
+
+@dataclass(frozen=True)
+class Projection:
+    """v, and the value ‖target − H v‖²_W + ‖v‖²/τ² that is left."""
+
+    v: Array
+    left: float
+
+
+def calibrate(
+    spec: Spec,
+    ys: Sequence[Array],
+    ranges: Mapping[str, tuple[float, float]],
+    seed: int,
+    report: Report,
+) -> Calibrated:
+    """Estimate the mismatch that the scenes ``ys`` share. ``seed`` draws the simulated noise."""
+    scenes = Scenes(spec, ys, ranges, seed, report)
+    few = sorted({round(i) for i in np.linspace(0, len(ys) - 1, FEW)})
+    t = np.full(len(scenes.names), 0.5)
+    equations = scenes.measured(t, few)
+    kept, reasons = scenes.kept(equations)
+    told = np.array([name not in reasons for name in scenes.names])
+    kept = decoupled(kept, told)
+    slope, score = informed(kept, equations), total(equations)
+    for _ in range(1, APPROACHES):
+        before, score_before = t, score
+        t = scenes.moved(t, np.linalg.solve(slope, score), told)
+        score = total(scenes.measured(t, few))
+        slope = secant(slope, t - before, score_before - score)
+    t = scenes.moved(t, np.linalg.solve(slope, score), told)
+    return conclusion(scenes, kept, t, told, reasons)
+
+
+def conclusion(
+    scenes: Scenes, kept: Array, t: Array, told: Array, reasons: dict[str, str]
+) -> Calibrated:
+    """Take the last steps on all scenes, correct them by simulated data, and judge the outcome."""
+    for last_one in range(LAST):
+        equations = scenes.measured(t, range(len(scenes.ys)))
+        information = informed(kept, equations)
+        step = np.linalg.solve(information, total(equations))
+        if last_one == LAST - 1 or np.all(np.abs(step[told]) < NEAR):
+            break
+        t = scenes.moved(t, step, told)
+    simulated = scenes.simulated(t, equations)
+    bias = np.linalg.solve(information, total(simulated))
+    delta = step - bias
+    chi2 = compared([e.chi2 for e in equations], [s.chi2 for s in simulated], scenes.ys[0].size)
+    covariance = scatter(kept, equations, simulated, delta) * max(chi2[0] / chi2[1], 1.0)
+    for j, name in enumerate(scenes.names):
+        if reason := doubt(t[j] + delta[j], float(covariance[j, j] ** 0.5), bias[j], chi2):
+            reasons.setdefault(name, reason)
+    told = np.array([name not in reasons for name in scenes.names])
+    covariance = np.where(np.outer(told, told), covariance, UNIFORM * np.eye(len(told)))
+    scenes.report("Calibrated", 1.0)
+    return concluded(
+        scenes.names,
+        scenes.ranges,
+        scenes.spec.nominal,
+        scenes.low + scenes.width * (t + delta),
+        covariance * np.outer(scenes.width, scenes.width),
+        reasons,
+        max(len(scenes.ys) - 1, FEWEST_DEGREES),
+        chi2,
+    )
+
+
+def doubt(t: float, std: float, bias: float, chi2: tuple[float, float, float]) -> str:
+    """Say why an estimate is none; empty if it is one."""
+    found, expected, _ = chi2
+    if expected < LEFT:
+        return EXPLAINED
+    if found > (1 + MISFIT) * expected:
+        return MISFITTED.format(excess=found / expected - 1)
+    if abs(bias) > LARGEST_BIAS:
+        return BIASED
+    if std > LARGEST_ERROR:
+        return UNCERTAIN
+    return BEYOND if max(-t, t - 1) > OUTSIDE * std else ""
+
+
+def total(equations: Iterable[Equations]) -> Array:
+    """Add up the scores of the scenes."""
+    return np.asarray(np.sum([e.score for e in equations], axis=0))
+
+
+def secant(matrix: Array, step: Array, change: Array) -> Array:
+    """Return the matrix nearest to ``matrix`` that maps ``step`` to ``change`` (Broyden 1965)."""
+    size = float(step @ step)
+    return matrix + np.outer(change - matrix @ step, step) / size if size else matrix
+
+
+def decoupled(kept: Array, told: Array) -> Array:
+    """Leave out of steps what the data do not tell; it stays where it is put."""
+    return np.where(np.outer(told, told), kept, np.eye(len(told)))
+
+
+def informed(kept: Array, equations: Iterable[Equations]) -> Array:
+    """Return Σ F from the energies of the scenes and the part of energy that is ``kept``."""
+    sizes = [np.sqrt(e.energy.diagonal()) for e in equations]
+    return np.asarray(np.sum([kept * np.outer(size, size) for size in sizes], axis=0))
+
+
+def scatter(
+    kept: Array, equations: Sequence[Equations], simulated: Sequence[Equations], delta: Array
+) -> Array:
+    """Return the covariance of δ = (Σ F)⁻¹ Σ (score − simulated score).
+
+    It is 2 F⁻¹, because simulated data are as noisy as measured ones; raised, parameter by
+    parameter, to what the disagreement of the scenes says, where that is more (the sandwich
+    estimate; White 1982, Econometrica 50, 1).
+    """
+    inverse = np.linalg.inv(informed(kept, equations))
+    model, n = 2 * inverse, len(equations)
+    if n < 2:  # one scene does not disagree
+        return np.asarray(model)
+    pairs = zip(equations, simulated, strict=True)
+    rest = np.array([e.score - s.score - informed(kept, [e]) @ delta for e, s in pairs])
+    seen = inverse @ (rest.T @ rest) @ inverse * n / (n - 1)
+    raised = np.sqrt(np.maximum(seen.diagonal() / model.diagonal(), 1.0))
+    return np.asarray(model * np.outer(raised, raised))
+
+
+def compared(
+    found: Sequence[float], simulated: Sequence[float], size: int
+) -> tuple[float, float, float]:
+    """Return mean χ² per datum, that of simulated data, and the standard error of the first."""
+    n = len(found)
+    excess = np.subtract(found, simulated)
+    seen = float(np.std(excess, ddof=1)) / n**0.5 if n > 1 else 0.0
+    return float(np.mean(found)), float(np.mean(simulated)), max(seen, (4 / (n * size)) ** 0.5)
+
+
+class Scenes:
+    """The scenes and their fits at one mismatch or another."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        ys: Sequence[Array],
+        ranges: Mapping[str, tuple[float, float]],
+        seed: int,
+        report: Report,
+    ) -> None:
+        self.spec, self.ranges, self.seed, self.report = spec, ranges, seed, report
+        self.ys = [single(y) for y in ys]
+        self.names = [m.name for m in spec.mismatches]
+        self.low = np.array([ranges[n][0] for n in self.names])
+        self.width = np.array([ranges[n][1] for n in self.names]) - self.low
+        self.nominal = (np.array([m.nominal for m in spec.mismatches]) - self.low) / self.width
+        self.jobs, self.done = APPROACHES * min(FEW, len(ys)) + (LAST + 1) * len(ys), 0
+        H = forward(spec)
+        self.is_plain = H.is_linear and complex not in (H.in_dtype, H.out_dtype)
+        if self.is_plain:
+            self.bound = largest_eigenvalue(H)
+            self.column = column_norm(H)
+
+    def moved(self, t: Array, step: Array, told: Array) -> Array:
+        """Step inside the ranges; what the data do not tell goes to its nominal value."""
+        step = np.clip(step, -LARGEST_STEP, LARGEST_STEP)
+        return np.clip(np.where(told, t + step, self.nominal), 0.0, 1.0)
+
+    def measured(self, t: Array, which: Iterable[int]) -> list[Equations]:
+        """Fit the scenes ``which`` at ``t`` and linearise them there."""
+        instrument = Instrument(self, t)
+        return [self._equations(instrument, self.ys[i]) for i in which]
+
+    def simulated(self, t: Array, equations: Sequence[Equations]) -> list[Equations]:
+        """Do the same with data simulated from the fits at ``t``."""
+        instrument = Instrument(self, t)
+        noise, truth = noise_of(instrument.H), instrument.H.truth()
+        found = []
+        for i, e in enumerate(equations):
+            self._alive()
+            draw = noise.sample(truth(e.fit), np.random.default_rng([self.seed, i]))
+            found.append(self._equations(instrument, single(draw)))
+        return found
+
+    def kept(self, equations: Sequence[Equations]) -> tuple[Array, dict[str, str]]:
+        """Return the part of the energy that is information, and what an object imitates.
+
+        Element jk is Σ F_jk over the root of Σ energy_jj · Σ energy_kk; it hardly differs between
+        scenes. An object imitates what has no information left when the projection is complete.
+        """
+        F = np.zeros((len(self.names), len(self.names)))
+        settled, prior = np.zeros((2, len(self.names)))
+        for e in equations:
+            for j, d in enumerate(e.derivatives):
+                steps = list(self._completed(e, d))
+                left, v = [step.left for step in steps], steps[-1].v
+                settled[j] += left[-1] - SETTLED * left[len(left) // 2]
+                prior[j] += ridge(e.fit) * inner(v, v) - PRIOR * left[-1]
+                rest = e.weights * (d - e.A(v))
+                F[j] += [inner(rest, b) for b in e.derivatives]
+        gone = (settled < 0) | (prior > 0)
+        size = np.sqrt(np.sum([e.energy.diagonal() for e in equations], axis=0))
+        kept = (F + F.T) / (2 * np.outer(size, size)) + SMALLEST * np.eye(len(F))
+        return kept, {name: IMITATED for name, g in zip(self.names, gone, strict=True) if g}
+
+    def _completed(self, e: Equations, derivative: Array) -> Iterator[Projection]:
+        before = np.inf
+        for i, step in enumerate(projections(e, derivative, COMPLETE)):
+            self._alive()
+            yield step
+            if i > 2 and step.left > FLAT * before:
+                return
+            before = step.left
+
+    def _equations(self, instrument: Instrument, y: Array) -> Equations:
+        part = Part(self.report, self.done / self.jobs, (self.done + 1) / self.jobs)
+        H = instrument.H
+        x = self._fit(H, y, Part(lambda _, fraction: part("Calibrate", fraction), 0.0, 0.6))
+        A, signal = H.derivative(x), H(x)
+        W = single(whitening(H, signal) ** 2)
+        D = instrument.derivatives(x)
+        part("Calibrate", 0.8)
+        rest = y - signal
+        e = Equations(A, x, D, W, np.empty(0), np.empty(0), 0.0)
+        rest = rest - A(last(projections(e, rest, PROJECT)).v)
+        self.done = min(self.done + 1, self.jobs - 1)
+        return Equations(
+            A,
+            x,
+            D,
+            W,
+            score=np.array([inner(W * rest, d) for d in D]),
+            energy=np.array([[inner(W * a, b) for b in D] for a in D]),
+            chi2=inner(W * rest, rest) / (rest.size * (2 if np.iscomplexobj(rest) else 1)),
+        )
+
+    def _fit(self, H: Forward, y: Array, report: Report) -> Array:
+        """Fit an object, always alike: real ones positive and of little total variation."""
+        if not self.is_plain:
+            return relinearised(H, y, report)
+        deviation = float(noise_of(H).variance(np.maximum(y, 0)).mean()) ** 0.5
+        start = np.zeros(H.in_shape, np.float32)
+        weight = STRENGTH * deviation * self.column
+        return least_squares(H, y, weight, start, FIT, self.bound, PROX, report)
+
+    def _alive(self) -> None:
+        """Report where the work is, so that it can be cancelled here."""
+        self.report("Calibrate", self.done / self.jobs)
+
+
+class Instrument:
+    """The operator at ``t``, and those beside it."""
+
+    def __init__(self, scenes: Scenes, t: Array) -> None:
+        def at(t: Array) -> Forward:
+            values = (scenes.low + t * scenes.width).tolist()
+            return forward(scenes.spec, **dict(zip(scenes.names, values, strict=True)))
+
+        self.H = at(t)
+        self._beside = [(at(t + d), at(t - d)) for d in DIFFERENCE * np.eye(len(t))]
+
+    def derivatives(self, x: Array) -> list[Array]:
+        """Return ∂(H x)/∂t for each mismatch."""
+        return [(up(x) - down(x)) / (2 * DIFFERENCE) for up, down in self._beside]
+
+
+def relinearised(H: Forward, y: Array, report: Report) -> Array:
+    """Fit an object of any kind by least squares, linearised again and again where H is not linear.
+
+    From a flat object, because an intensity has no derivative at zero.
+    """
+    x = np.full(H.in_shape, 0.0 if H.is_linear else 0.5, single(np.zeros(1, H.in_dtype)).dtype)
+    for i in range(1 if H.is_linear else RELINEARISED):
+        report("Fit", i / RELINEARISED)
+        A, signal = H.derivative(x), H(x)
+        W = single(whitening(H, signal) ** 2)
+        e = Equations(A, np.ones(1), [], W, np.empty(0), np.empty(0), 0.0)
+        x = x + last(projections(e, y - signal, PROJECT)).v
+    return x
+
+
+def projections(e: Equations, target: Array, iterations: int) -> Iterator[Projection]:
+    """Yield v with less and less of ‖target − A v‖²_W + ‖v‖²/τ², by conjugate gradients."""
+    weight = ridge(e.fit)
+    rest = e.A.H(e.weights * target)
+    v, direction, size = np.zeros_like(rest), rest, inner(rest, rest)
+    left = inner(e.weights * target, target)
+    yield Projection(v, left)
+    for _ in range(iterations):
+        if size <= 0:
+            return
+        image = e.A.H(e.weights * e.A(direction)) + weight * direction
+        step = size / inner(direction, image)
+        v, rest, left = v + step * direction, rest - step * image, left - step * size
+        before, size = size, inner(rest, rest)
+        direction = rest + (size / before) * direction
+        yield Projection(v, left)
+
+
+def last(steps: Iterator[Projection]) -> Projection:
+    """Return the last of the projections."""
+    *_, found = steps
+    return found
+
+
+def ridge(x: Array) -> float:
+    """Return 1/τ² for an object fitted by ``x``."""
+    return 1.0 / max(OBJECT_STD**2 * inner(x, x) / x.size, 1e-12)
+
+
+def column_norm(H: Operator) -> float:
+    """Estimate the root mean square norm of H's columns, by one draw of signs (Hutchinson 1990)."""
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], H.in_shape).astype(np.float32)
+    return float(np.linalg.norm(H(signs)) / np.linalg.norm(signs))
+
+
+def inner(a: Array, b: Array) -> float:
+    """Return the real inner product."""
+    return float(np.vdot(a, b).real)
