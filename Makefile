@@ -27,7 +27,8 @@ lint: dev ## Look at the code without running it.
 	@.venv/bin/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 bench: dev ## Measure: the operators and methods, alone and beside their peers.
-	@for script in tests/bench/bench_*.py; do $(IN) tests.bench.$$(basename $$script .py) || exit 1; done
+	@failed=0; for script in tests/bench/bench_*.py; do \
+		$(IN) tests.bench.$$(basename $$script .py) || failed=1; done; exit $$failed
 
 realdata: ## Install the measured series of the page On real data, without what its package needs.
 	@$(PYTHON) pwmsite/bootstrap.py install
