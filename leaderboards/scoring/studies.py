@@ -28,7 +28,7 @@ from .baselines import runnable
 from .evidence import environment_sha256, inputs_of
 
 # Parts of the tier's range. The inner ones show where the peak lies, the outer ones what is lost.
-ERRORS = (-0.2, -0.1, -0.05, -0.025, 0.0, 0.025, 0.05, 0.1, 0.2)
+ERRORS = (-0.15, -0.06, -0.03, 0.0, 0.03, 0.06, 0.15)
 # Steps of conjugate gradients for the bound with an unknown object; fewer give a lower bound.
 STEPS = 40
 

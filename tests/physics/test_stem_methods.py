@@ -110,7 +110,7 @@ def test_sieve_does_not_reward_a_wrong_probe():
     """At home, over ± 8 % of the range, the score peaks within 3 % of the truth."""
     low, high = physics.tier_range(SPEC, "probe_size", "public")
     offsets, curve = (-0.08, 0.0, 0.08), np.zeros(3)
-    for index in (0, 2):
+    for index in range(4):
         x, _, y = measured("public", index)
         for k, offset in enumerate(offsets):
             size = SPEC.perturbed["probe_size"] + offset * (high - low)
