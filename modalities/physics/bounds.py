@@ -26,6 +26,7 @@ import numpy as np
 from .build import Forward, forward
 from .noise import noise_of
 from .operator import Array, Operator
+from .projections import NO_FILTER, helps, inner, preconditioner, projected
 from .spec import Spec
 
 # Derivatives in a mismatch are central differences over this part of its perturbed value.
@@ -77,13 +78,16 @@ def fisher_information(
     too large, never too small.
     """
     H = forward(spec, **mismatch)
-    weights = whitening(H, H(x))
-    columns = [weights * d for d in derivatives(H, x)]
+    weights = whitening(H, H(x)) ** 2
+    columns = derivatives(H, x)
     left = columns
     if not object_known:
-        A = H.derivative(x)
-        left = [d - weights * A(imitated(A, weights, d, object_std, iterations)) for d in columns]
-    F = np.array([[np.vdot(a, b).real for b in columns] for a in left])
+        A, ridge = H.derivative(x), object_std**-2
+        spectrum = preconditioner(A, weights, ridge)
+        if not helps(spectrum, A, weights, ridge, columns[0], iterations):
+            spectrum = NO_FILTER
+        left = [d - A(projected(A, weights, ridge, spectrum, d, iterations).v) for d in columns]
+    F = np.array([[inner(weights * a, b) for b in columns] for a in left])
     return np.asarray((F + F.T) / 2)
 
 
@@ -109,24 +113,3 @@ def whitening(H: Operator, signal: Array) -> Array:
     """
     variance = noise_of(H).variance(signal)
     return np.asarray(np.sqrt((2.0 if np.iscomplexobj(signal) else 1.0) / variance))
-
-
-def imitated(
-    A: Operator, weights: Array, target: Array, object_std: float, iterations: int
-) -> Array:
-    """Return v with the least ‖target − W^½ A v‖² + ‖v‖²/τ², by conjugate gradients."""
-    ridge = object_std**-2
-    residual = A.H(weights * target)
-    v = np.zeros_like(residual)
-    direction, size = residual, float(np.vdot(residual, residual).real)
-    stop = 1e-12 * size
-    for _ in range(iterations):
-        if size <= stop:
-            break
-        image = A.H(weights**2 * A(direction)) + ridge * direction
-        step = size / float(np.vdot(direction, image).real)
-        v = v + step * direction
-        residual = residual - step * image
-        before, size = size, float(np.vdot(residual, residual).real)
-        direction = residual + (size / before) * direction
-    return v

@@ -32,7 +32,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 
 from ..bounds import whitening
 from ..build import Forward, forward
@@ -40,6 +39,15 @@ from ..methods.tv import largest_eigenvalue, least_squares
 from ..noise import noise_of
 from ..operator import Array, Operator, single
 from ..progress import Part, Report
+from ..projections import (
+    NO_FILTER,
+    Projection,
+    helps,
+    inner,
+    preconditioner,
+    projected,
+    projections,
+)
 from ..spec import Spec
 from .result import Calibrated, concluded
 
@@ -69,8 +77,6 @@ LARGEST_BIAS, LARGEST_ERROR, OUTSIDE, MISFIT = 0.15, 0.25, 3.0, 1.0
 CORRELATED = 0.7
 # χ² of a datum falls below LEFT where an object has as many unknowns as there are data.
 LEFT = 0.05
-# Conjugate gradients have ended where the residual is below this part of the first, squared.
-ROUNDING = 1e-12
 # Variance of what is anywhere in its range.
 UNIFORM = 1 / 12
 
@@ -99,14 +105,6 @@ class Equations:
     score: Array
     energy: Array
     chi2: float
-
-
-@dataclass(frozen=True)
-class Projection:
-    """v, and the value ‖target − H v‖²_W + ‖v‖²/τ² that is left."""
-
-    v: Array
-    left: float
 
 
 def calibrate(
@@ -329,7 +327,9 @@ class Scenes:
 
     def _completed(self, e: Equations, derivative: Array) -> Iterator[Projection]:
         before = np.inf
-        for i, step in enumerate(projections(e, derivative, COMPLETE)):
+        for i, step in enumerate(
+            projections(e.A, e.weights, ridge(e.fit), e.filter, derivative, COMPLETE)
+        ):
             self._alive()
             yield step
             if i > 2 and step.left > FLAT * before:
@@ -346,8 +346,7 @@ class Scenes:
         part("Calibrate", 0.8)
         rest = y - signal
         F = self._filter(A, W, x, rest)
-        e = Equations(A, x, F, D, W, np.empty(0), np.empty(0), 0.0)
-        rest = rest - A(last(projections(e, rest, PROJECT)).v)
+        rest = rest - A(projected(A, W, ridge(x), F, rest, PROJECT).v)
         self.done = min(self.done + 1, self.jobs - 1)
         return Equations(
             A,
@@ -365,14 +364,10 @@ class Scenes:
 
         Whether it helps is a property of the chain: it is tried on the first residual.
         """
-        none, made = np.ones(1, np.float32), preconditioner(A, W, ridge(x))
+        made = preconditioner(A, W, ridge(x))
         if self.is_filtered is None:
-            left = [
-                last(projections(Equations(A, x, F, [], W, none, none, 0.0), rest, PROJECT)).left
-                for F in (none, made)
-            ]
-            self.is_filtered = left[1] < left[0]
-        return made if self.is_filtered else none
+            self.is_filtered = helps(made, A, W, ridge(x), rest, PROJECT)
+        return made if self.is_filtered else NO_FILTER
 
     def _fit(self, H: Forward, y: Array, report: Report) -> Array:
         """Fit an object, always alike: real ones positive and of little total variation."""
@@ -414,57 +409,8 @@ def relinearised(H: Forward, y: Array, report: Report) -> Array:
         report("Fit", i / RELINEARISED)
         A, signal = H.derivative(x), H(x)
         W = single(whitening(H, signal) ** 2)
-        e = Equations(A, np.ones(1), np.ones(1), [], W, np.empty(0), np.empty(0), 0.0)
-        x = x + last(projections(e, y - signal, PROJECT)).v
+        x = x + projected(A, W, ridge(np.ones(1)), NO_FILTER, y - signal, PROJECT).v
     return x
-
-
-def projections(e: Equations, target: Array, iterations: int) -> Iterator[Projection]:
-    """Yield v with less and less of ‖target − A v‖²_W + ‖v‖²/τ², by conjugate gradients.
-
-    ``e.filter`` is their preconditioner: without it what a blur hardly passes takes hundreds of
-    iterations, and until then it looks as if no object could do it.
-    """
-    weight = ridge(e.fit)
-    rest = e.A.H(e.weights * target)
-    direction = filtered(rest, e.filter)
-    v, size = np.zeros_like(rest), inner(rest, direction)
-    left, done = inner(e.weights * target, target), ROUNDING * size
-    yield Projection(v, left)
-    for _ in range(iterations):
-        if size <= done:
-            return
-        image = e.A.H(e.weights * e.A(direction)) + weight * direction
-        step = size / inner(direction, image)
-        v, rest, left = v + step * direction, rest - step * image, left - step * size
-        easy = filtered(rest, e.filter)
-        before, size = size, inner(rest, easy)
-        direction = easy + (size / before) * direction
-        yield Projection(v, left)
-
-
-def preconditioner(A: Operator, weights: Array, weight: float) -> Array:
-    """Return a filter in Fourier space that nearly inverts AᵀWA + 1/τ²: exactly, where A is the
-    same everywhere in the object, from its response to the object's middle."""
-    point = np.zeros(A.in_shape, single(np.zeros(1, A.in_dtype)).dtype)
-    middle = tuple(n // 2 for n in A.in_shape)
-    point[middle] = 1
-    response = np.abs(fft.fftn(A.H(weights * A(point))))
-    return np.asarray(1 / (response + weight), np.float32)
-
-
-def filtered(x: Array, spectrum: Array) -> Array:
-    """Multiply by a real and even ``spectrum`` in Fourier space; one of size 1 does nothing."""
-    if spectrum.size == 1:
-        return x
-    found = fft.ifftn(fft.fftn(x) * spectrum)
-    return np.asarray(found if np.iscomplexobj(x) else found.real, x.dtype)
-
-
-def last(steps: Iterator[Projection]) -> Projection:
-    """Return the last of the projections."""
-    *_, found = steps
-    return found
 
 
 def ridge(x: Array) -> float:
@@ -476,8 +422,3 @@ def column_norm(H: Operator) -> float:
     """Estimate the root mean square norm of H's columns, by one draw of signs (Hutchinson 1990)."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], H.in_shape).astype(np.float32)
     return float(np.linalg.norm(H(signs)) / np.linalg.norm(signs))
-
-
-def inner(a: Array, b: Array) -> float:
-    """Return the real inner product."""
-    return float(np.vdot(a, b).real)

@@ -32,8 +32,6 @@ MOMENTUM = 0.95
 TRIED = 72
 # Parts of the sieve's variance that may be taken off in the end.
 NARROWED = np.linspace(0, 0.95, 39)
-# A width for those who look for columns only, as the calibration does.
-WIDTH = 0.25
 
 
 @dataclass(frozen=True)
@@ -106,8 +104,3 @@ def _tried(
 
 def _sieve(instrument: ScannedProbe, width: float) -> Array:
     return column_transfer(instrument, width).astype(np.float32)
-
-
-def accelerated(step: Step, iterations: int, report: Report) -> Array:
-    """Return the image after so many iterations, not judged by anything."""
-    return last(updates(step), iterations, report)

@@ -12,9 +12,6 @@ from ..operator import Array, Operator
 from ..primitives.scan import DIRECTIONS, Scan, read_frames, spline_transfer
 from ..primitives.stem import ScannedProbe
 
-# Standard deviation in Å of an average atomic column: what a method may know of the class.
-COLUMN_WIDTH = 0.30
-
 
 def microscope(H: Forward) -> ScannedProbe:
     """Find the scanned probe in the chain; raise TypeError if it has none."""
