@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from gallery.models import Run
 from modalities.jobs import State
-from modalities.models import Modality
+from modalities.management.chosen import add_keys, chosen
 
 ENOUGH = (State.QUEUED, State.RUNNING, State.SUCCEEDED, State.CANCELLED)
 
@@ -17,12 +17,12 @@ class Command(BaseCommand):
     help = "Queue a gallery run for every modality that has none for its current spec."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("keys", nargs="*", help="only these modalities")
+        add_keys(parser)
         parser.add_argument("--again", action="store_true", help="even where there is a run")
         parser.add_argument("--method", default="", help="instead of the gallery's own method")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for modality in self.chosen(options["keys"]):
+        for modality in chosen(options["keys"]):
             runs = Run.objects.for_modality(modality)
             present = runs.current(modality.key).filter(state__in=ENOUGH)
             if runs.live().exists() or (present.exists() and not options["again"]):
@@ -30,12 +30,3 @@ class Command(BaseCommand):
                 continue
             run = Run.objects.ask(modality, options["method"])
             self.stdout.write(f"{modality.key}: queued run {run.pk}.")
-
-    def chosen(self, keys: list[str]) -> list[Modality]:
-        listed = Modality.objects.listed().quickest_first()
-        known = {modality.key for modality in listed}
-        if unknown := sorted(set(keys) - known):
-            raise CommandError(
-                f"There is no modality {', '.join(unknown)}; there are {', '.join(sorted(known))}."
-            )
-        return [m for m in listed if not keys or m.key in keys]

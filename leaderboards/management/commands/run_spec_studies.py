@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 from leaderboards.scoring import studies
-from modalities.models import Modality
+from modalities.management.chosen import add_keys, chosen
 
 
 class Command(BaseCommand):
@@ -15,14 +15,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("keys", nargs="*", help="modalities; all of them unless named")
+        add_keys(parser)
 
     def handle(self, *args: Any, keys: list[str], **options: Any) -> None:
-        found = Modality.objects.listed()
-        if unknown := set(keys) - set(found.values_list("key", flat=True)):
-            raise CommandError(
-                f"There is no modality {', '.join(sorted(unknown))}; run sync_catalogue first."
-            )
-        for modality in (found.filter(key__in=keys) if keys else found).quickest_first():
+        for modality in chosen(keys):
             queued = studies.queue_missing(modality)
             self.stdout.write(f"{modality.key}: {len(queued)} curves and bounds queued.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from modalities import datasets, physics
+from modalities.management.chosen import add_keys, chosen
 from modalities.models import Dataset, Modality
 
 
@@ -18,16 +19,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("keys", nargs="*", help="modalities; all of them unless named")
+        add_keys(parser)
         parser.add_argument("--force", action="store_true", help="make all of it again")
 
     def handle(self, *args: Any, keys: list[str], force: bool, **options: Any) -> None:
-        found = Modality.objects.listed()
-        if unknown := set(keys) - set(found.values_list("key", flat=True)):
-            raise CommandError(
-                f"There is no modality {', '.join(sorted(unknown))}; run sync_catalogue first."
-            )
-        for modality in (found.filter(key__in=keys) if keys else found).quickest_first():
+        for modality in chosen(keys):
             for tier in physics.TIERS:
                 self.stdout.write(build(modality, tier, force))
 
