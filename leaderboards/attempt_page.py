@@ -12,7 +12,7 @@ from modalities.jobs import State
 from modalities.physics import scoring
 
 from . import calibration_page, counting, expected, tells
-from .models import Attempt, TierScore
+from .models import Attempt, TierScore, missing_ends_it
 
 PARTS = ("score", "psnr", "ssim", "consistency", "ceiling")
 NEAR = f"{100 * tells.CALIBRATED:.0f} %"
@@ -72,6 +72,7 @@ def page(attempt: Attempt) -> dict[str, Any]:
         "line": line(attempt),
         "is_uncalibrated": is_uncalibrated(attempt),
         "near": NEAR,
+        "missing_ends_it": missing_ends_it(),
         "means": _means(found) if "score" in found else [],
         "interval": interval(found.get("score_low"), found.get("score_high")),
         "errors": [

@@ -12,7 +12,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .models.words import OPEN_TIERS
+from .models.words import CALIBRATED, OPEN_TIERS, is_calibrated
+
+__all__ = [
+    "CALIBRATED",
+    "has_score",
+    "is_calibrated",
+    "is_open",
+    "overall",
+    "rounded",
+    "to_everybody",
+    "to_owner",
+]
 
 # Decimals of each figure on the dev and hidden tiers.
 DIGITS = {
@@ -27,22 +38,11 @@ DIGITS = {
     "ceiling": 3,
 }
 COST = ("cpu_seconds", "peak_memory_mb")
-# How near to the truth a calibrated spec is in every parameter, as a part of its range.
-CALIBRATED = 0.1
 
 
 def is_open(tier: str) -> bool:
     """Tell whether everything about a tier may be told, because its truth is public."""
     return tier in OPEN_TIERS
-
-
-def is_calibrated(result: Mapping[str, Any]) -> bool:
-    """Tell whether the spec is near the truth in every parameter, in the mean over the scenes.
-
-    The one thing that a secret tier says about the spec. One word for all parameters together: a
-    guess has to be right in each of them to learn anything.
-    """
-    return all(error <= CALIBRATED for error in result["spec_error"].values())
 
 
 def has_score(tier: str, result: Mapping[str, Any]) -> bool:

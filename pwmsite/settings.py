@@ -122,6 +122,7 @@ MEDIA_URL = "/media/"
 # More answers than these tell an attacker the dev truth: docs/decisions/what-dev-tells.md.
 PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=2)
 PWM_DEV_SUBMISSIONS_A_MONTH = env.int("PWM_DEV_SUBMISSIONS_A_MONTH", default=6)
+PWM_DEV_UNCALIBRATED_A_MONTH = env.int("PWM_DEV_UNCALIBRATED_A_MONTH", default=1)
 PWM_CREDITS_AT_START = env.int("PWM_CREDITS_AT_START", default=30)
 MEDIA_ROOT = VAR_DIR / "media"
 # Names with a hash, compressed once, where `manage.py prepare` has collected the files; a developer

@@ -12,6 +12,7 @@ from .attempt import (
     Calibration,
     Left,
     Quota,
+    missing_ends_it,
     private_storage,
 )
 from .credit import PRICE_OF_A_HIDDEN_RUN, CreditAccount, CreditChange, NotEnoughCredits
@@ -91,6 +92,7 @@ __all__ = [
     "https_rule",
     "is_reference",
     "least_trust",
+    "missing_ends_it",
     "outputs_must_match",
     "private_storage",
     "tiers_of",

@@ -29,7 +29,7 @@ from modalities.models import Modality, TierName
 
 from .entry import TierScore
 from .fields import Sha256Field
-from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant
+from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant, is_calibrated
 
 # So many of a person's files may wait at once: their bytes lie on the server meanwhile.
 MOST_LIVE = 40
@@ -57,24 +57,38 @@ class Left:
     """How many more files the dev tier of a modality takes from a person, and from when on.
 
     The days end at midnight UTC; the month is any 30 days, so that no two months' answers meet at
-    its turn. next_at: when the next file can be sent, None for now.
+    its turn. missed: how many were not calibrated, which uses up the month sooner. next_at: when
+    the next file can be sent, None for now.
     """
 
     modality: Modality
     today: int
     month: int
+    missed: int
     next_at: datetime | None
 
     @classmethod
-    def after(cls, modality: Modality, sent: Sequence[datetime], now: datetime) -> Left:
-        """Work it out from the times of what was sent in the last 30 days."""
+    def after(
+        cls, modality: Modality, sent: Sequence[datetime], missed: Sequence[datetime], now: datetime
+    ) -> Left:
+        """Work it out from the times of what was sent in the last 30 days, and of what missed."""
         a_day, a_month = settings.PWM_DEV_SUBMISSIONS_A_DAY, settings.PWM_DEV_SUBMISSIONS_A_MONTH
+        misses = settings.PWM_DEV_UNCALIBRATED_A_MONTH
         midnight = datetime.combine(now.astimezone(UTC), time.min, UTC)
         today = a_day - sum(at >= midnight for at in sent)
-        month = a_month - len(sent)
+        month = a_month - len(sent) if len(missed) < misses else 0
         waits = [midnight + timedelta(days=1)] * (today <= 0)
-        waits += [(sorted(sent)[-a_month:] or [now])[0] + MONTH] * (month <= 0)
-        return cls(modality, max(0, min(today, month)), max(0, month), max(waits, default=None))
+        for times, most in ((sent, a_month), (missed, misses)):
+            waits += [(sorted(times)[-most:] or [now])[0] + MONTH] * (len(times) >= most)
+        left = max(0, min(today, month)), max(0, month)
+        return cls(modality, *left, len(missed), max(waits, default=None))
+
+
+def missing_ends_it() -> str:
+    """Say after how many files that were not calibrated the dev tier takes no more for a month."""
+    most = settings.PWM_DEV_UNCALIBRATED_A_MONTH
+    which = "a file that was not" if most == 1 else f"the last of {most} files that were not"
+    return f"{which} calibrated ends it for 30 days"
 
 
 def private_storage() -> Storage:
@@ -97,9 +111,36 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
     def left(self, modalities: Sequence[Modality]) -> list[Left]:
         """Say how many files each modality's dev tier still takes. One query."""
         now = timezone.now()
-        sent = self.exclude(state__in=_GONE).filter(tier=TierName.DEV, queued_at__gt=now - MONTH)
-        times = list(sent.order_by().values_list("modality", "queued_at"))
-        return [Left.after(m, [at for pk, at in times if pk == m.pk], now) for m in modalities]
+        recent = self.exclude(state__in=_GONE).filter(tier=TierName.DEV, queued_at__gt=now - MONTH)
+        rows = list(recent.order_by().values_list("modality", "queued_at", "result"))
+        left = []
+        for modality in modalities:
+            mine = [(at, result) for pk, at, result in rows if pk == modality.pk]
+            missed = [at for at, result in mine if result and not is_calibrated(result)]
+            left.append(Left.after(modality, [at for at, _ in mine], missed, now))
+        return left
+
+    def require_an_answer_left(self, modality: Modality) -> None:
+        """Raise Quota where the dev tier of a modality takes no file of a person for now."""
+        if self.live().filter(tier=TierName.DEV, modality=modality).exists():
+            raise Quota(
+                "Your last file for the dev tier of this modality is not scored yet. Send the next "
+                "one when it is."
+            )
+        (left,) = self.left([modality])
+        if not left.next_at:
+            return
+        why = (
+            f"{settings.PWM_DEV_SUBMISSIONS_A_DAY} a day, "
+            f"{settings.PWM_DEV_SUBMISSIONS_A_MONTH} in 30 days"
+        )
+        if left.missed >= settings.PWM_DEV_UNCALIBRATED_A_MONTH:
+            why = missing_ends_it()
+        raise Quota(
+            f"You have used up your submissions to the dev tier of this modality: {why}. "
+            f"The next one can be sent from {left.next_at:%d %B, %H:%M} UTC on; "
+            "the public tier has no limit."
+        )
 
     def with_place(self) -> Self:
         """Add ``does_count``: whether a board shows the attempt's figures."""
@@ -134,14 +175,8 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
                     f"{MOST_LIVE} of your submissions are waiting to be scored; "
                     "send this one when some of them are done."
                 )
-            (left,) = mine.left([fields["modality"]])
-            if fields["tier"] == TierName.DEV and left.next_at:
-                raise Quota(
-                    "You have used up your submissions to the dev tier of this modality: "
-                    f"{settings.PWM_DEV_SUBMISSIONS_A_DAY} a day, "
-                    f"{settings.PWM_DEV_SUBMISSIONS_A_MONTH} in 30 days. The next one can be sent "
-                    f"from {left.next_at:%d %B, %H:%M} UTC on; the public tier has no limit."
-                )
+            if fields["tier"] == TierName.DEV:
+                mine.require_an_answer_left(fields["modality"])
             return self.enqueue(
                 kind=Kind.FILE,
                 queue=QUEUES[Kind.FILE],

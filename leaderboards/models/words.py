@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import models
 
 from modalities.models import TierName
@@ -69,6 +72,8 @@ CHALLENGE_TIERS = (ScoreTier.PUBLIC, ScoreTier.DEV, ScoreTier.HIDDEN)
 UPLOAD_TIERS = (TierName.PUBLIC, TierName.DEV)
 # The truth of these can be downloaded, so all digits may be shown.
 OPEN_TIERS = (ScoreTier.STANDARD, ScoreTier.PUBLIC)
+# How near to the truth a calibrated spec is in every parameter, as a part of its range.
+CALIBRATED = 0.1
 # Rows to compare with, on the challenge's boards: shown and never ranked.
 REFERENCES = (Variant.NOMINAL, Variant.MIDDLE, Variant.TRUE_SPEC)
 
@@ -108,3 +113,12 @@ def is_reference(board: str, variant: str, *, is_best: bool) -> bool:
     if variant == Variant.NOMINAL:
         return is_best
     return variant in (Variant.MIDDLE, Variant.TRUE_SPEC)
+
+
+def is_calibrated(result: Mapping[str, Any]) -> bool:
+    """Tell whether the spec is near the truth in every parameter, in the mean over the scenes.
+
+    The one thing that a secret tier says about the spec. One word for all parameters together: a
+    guess has to be right in each of them to learn anything.
+    """
+    return all(error <= CALIBRATED for error in result["spec_error"].values())

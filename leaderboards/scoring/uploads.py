@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from leaderboards.expected import expectation
 from leaderboards.intake.reader import IntakeUnavailable, Reading, Refused, read_submission
 from leaderboards.models import Attempt, Kind
+from leaderboards.tells import is_open
 from modalities.jobs import JobFailed, JobRefused
 from modalities.physics import METRICS_VERSION, Report
 from modalities.physics.progress import Part
@@ -64,7 +65,9 @@ def _read(first: Attempt, attempt: Attempt) -> Reading:
                     "The stored file is not the one that was sent: its SHA-256 differs. "
                     "The operator has to look at the storage.",
                 )
-            return read_submission(upload, expectation(first.modality.spec, first.tier))
+            reading = read_submission(upload, expectation(first.modality.spec, first.tier))
+            _require_a_calibration(first, reading)
+            return reading
     except Refused as refused:
         Attempt.objects.filter(pk=attempt.pk, token=attempt.token).update(problems=refused.problems)
         count = len(refused.problems)
@@ -75,3 +78,19 @@ def _read(first: Attempt, attempt: Attempt) -> Reading:
         ) from None
     except IntakeUnavailable as error:
         raise JobFailed("no_sandbox", str(error)) from None
+
+
+def _require_a_calibration(first: Attempt, reading: Reading) -> None:
+    """Refuse a file for a secret tier that has the nominal spec in every sample.
+
+    No truth lies there (``datasets.LEAST_MISMATCH``), so the refusal tells nothing, and it saves
+    somebody who sends what the starter wrote from the month without an answer that a miss costs.
+    """
+    nominal = first.modality.spec.nominal
+    if not is_open(first.tier) and all(spec == nominal for spec in reading.corrected_spec):
+        raise Refused(
+            [
+                "corrected_spec: it is the nominal one in every sample, which no truth of this "
+                "tier is near. Calibrate first; the public tier tells you how near you come."
+            ]
+        )

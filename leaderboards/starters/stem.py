@@ -34,8 +34,9 @@ def main(challenge_path, submission_path):
 
 
 def calibrate(sample, ranges):
-    """Estimate the mismatch; replace this. All samples of a file share one true mismatch.
+    """Estimate the mismatch; replace this, because the dev tier refuses the nominal spec.
 
+    All samples of a file share one true mismatch.
     Those "at home" are of the gallery's kinds, those "away" of others; "group" in the attribute
     ``metadata``, which is JSON, says which. A calibration must hold for both.
 

@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from leaderboards import attempt_page, counting, programs, upload
-from leaderboards.models import Attempt, Method, Quota
+from leaderboards.models import Attempt, Method, Quota, missing_ends_it
 from leaderboards.submission_form import SubmissionForm
 from modalities.jobs.forecast import forecast
 from modalities.models import Modality
@@ -77,6 +77,7 @@ def _form(
         "programs": programs.NOT_YET,
         "a_day": settings.PWM_DEV_SUBMISSIONS_A_DAY,
         "a_month": settings.PWM_DEV_SUBMISSIONS_A_MONTH,
+        "missing_ends_it": missing_ends_it(),
         "near": attempt_page.NEAR,
         "sizes": [(m.short_name, filesizeformat(upload.largest(m))) for m in modalities],
         "most": upload.largest_of_all(),

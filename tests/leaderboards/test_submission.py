@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from skimage.metrics import structural_similarity
 
-from leaderboards import attempt_page, calibration_page, tasks
+from leaderboards import attempt_page, calibration_page, tasks, tells
 from leaderboards.models import Attempt, Board, Bound, Entry, Kind, Origin, Quota, TierScore, Trust
 from leaderboards.scoring import uploads
 from modalities import datasets, physics
@@ -174,8 +174,23 @@ def test_a_refused_file_lists_its_problems_and_costs_nothing(stem, tmp_path, set
         refused.problems[0] == "sample_00/x_hat: expected float32 (256, 256), got float32 (3, 3)."
     )
     assert not Entry.objects.exists()
-    good = submission_file(tmp_path / "s.h5", *wiener(stem, "dev"))
+    good = submission_file(tmp_path / "s.h5", *wiener(stem, "dev", probe_size=0.05))
     assert score(submit(stem, method, user, good, "dev")).state == State.SUCCEEDED
+
+
+def test_what_was_not_calibrated_at_all_is_refused_on_dev_and_costs_nothing(stem, tmp_path):
+    user, method = make_user(), make_method(stem)
+    nominal = submission_file(tmp_path / "s.h5", *wiener(stem, "dev"))
+    refused = score(submit(stem, method, user, nominal, "dev"))
+    assert refused.error_code == "refused"
+    assert "it is the nominal one in every sample" in refused.problems[0]
+    assert Attempt.objects.of(user).files().left([stem])[0].next_at is None
+
+
+def test_no_truth_of_a_secret_tier_is_near_the_nominal_spec():
+    """So that refusing the nominal spec tells nothing."""
+    widest = max(high - low for low, high in physics.spec.TIER_SPAN.values())
+    assert widest * tells.CALIBRATED < datasets.LEAST_MISMATCH
 
 
 def test_the_same_file_twice_is_one_submission(stem, tmp_path):
@@ -192,11 +207,27 @@ def test_the_daily_quota_of_the_dev_tier_holds(stem, settings):
     settings.PWM_DEV_SUBMISSIONS_A_DAY = 2
     user, method = make_user(), make_method(stem)
     for content in (b"one", b"two"):
-        submit(stem, method, user, content, "dev")
+        challenge.end(submit(stem, method, user, content, "dev"), 0.01)
     with pytest.raises(Quota, match=r"can be sent from .* 00:00 UTC on"):
         submit(stem, method, user, b"three", "dev")
     submit(stem, method, user, b"three", "public")
     submit(stem, method, make_user(), b"three", "dev")
+
+
+def test_dev_takes_one_file_at_a_time_and_none_for_a_month_after_a_miss(stem, settings):
+    """Else two guesses could be asked for before the first is answered."""
+    user, method = make_user(), make_method(stem)
+    first = submit(stem, method, user, b"one", "dev")
+    with pytest.raises(Quota, match="not scored yet"):
+        submit(stem, make_method(stem), user, b"two", "dev")
+    challenge.end(first, 0.01)
+    missed = submit(stem, method, user, b"two", "dev")
+    challenge.end(missed, 0.11)
+    Attempt.objects.filter(pk=missed.pk).update(queued_at=timezone.now() - timedelta(days=29))
+    with pytest.raises(Quota, match="a file that was not calibrated ends it for 30 days"):
+        submit(stem, make_method(stem), user, b"three", "dev")
+    settings.PWM_DEV_UNCALIBRATED_A_MONTH = 2
+    submit(stem, method, user, b"three", "dev")
 
 
 def test_the_monthly_quota_holds_over_any_thirty_days_and_all_methods(stem, settings):
@@ -205,6 +236,7 @@ def test_the_monthly_quota_holds_over_any_thirty_days_and_all_methods(stem, sett
     sent = [submit(stem, make_method(stem), user, bytes([i]), "public") for i in range(4)]
     for days, attempt in zip((31, 29, 20, 2), sent, strict=True):
         old = Attempt.objects.filter(pk=attempt.pk)
+        challenge.end(attempt, 0.01)
         old.update(tier="dev", queued_at=now - timedelta(days=days))
     (left,) = Attempt.objects.of(user).files().left([stem])
     assert (left.today, left.month) == (0, 0)
@@ -236,11 +268,10 @@ def test_a_message_that_comes_twice_scores_once(stem, tmp_path):
 
 def test_submitting_the_public_truth_does_not_help_on_dev(stem, tmp_path):
     xs = datasets.load_truth(stem.spec, "public").x
-    content = submission_file(tmp_path / "s.h5", xs, [stem.spec.nominal] * len(xs))
-    honest = submission_file(tmp_path / "h.h5", *wiener(stem, "dev"))
-    user = make_user()
-    copied = score(submit(stem, make_method(stem), user, content, "dev"))
-    measured = score(submit(stem, make_method(stem), user, honest, "dev"))
+    content = submission_file(tmp_path / "s.h5", xs, [stem.spec.perturbed] * len(xs))
+    honest = submission_file(tmp_path / "h.h5", *wiener(stem, "dev", probe_size=0.05))
+    copied = score(submit(stem, make_method(stem), make_user(), content, "dev"))
+    measured = score(submit(stem, make_method(stem), make_user(), honest, "dev"))
     assert copied.result["psnr"] < measured.result["psnr"] - 3
 
 
