@@ -44,6 +44,8 @@ if PRODUCTION and "PWM_ALLOWED_HOSTS" not in os.environ:
         "Give the site's host names, separated by commas."
     )
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if PRODUCTION and host != "*"]
+# Threads of one process of the web server that take uploads in; pages have others.
+PWM_WEB_UPLOADS = env.int("PWM_WEB_UPLOADS", default=2)
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("PWM_PROXIES", default=1 if PRODUCTION else 0)
 
 # ---------------------------------------------------------------- what it is made of
@@ -74,6 +76,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "pwmsite.bodies.BodyLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
