@@ -16,9 +16,6 @@ from modalities.models import Modality
 from .expected import expectation
 from .models import UPLOAD_TIERS, Attempt, private_storage
 
-# A body that is this many times too large is not even read to its end.
-HOPELESS = 4
-
 
 class HashedFile(UploadedFile):
     """An upload that knows its hash; what ``HashedUpload`` gives has it."""
@@ -70,14 +67,9 @@ def _largest(spec: physics.Spec) -> int:
     return max(expectation(spec, tier).largest_file for tier in UPLOAD_TIERS)
 
 
-def limit(request: HttpRequest) -> bool:
-    """Hold the request's upload to the largest size; call it before the body is read.
-
-    Say whether to go on: False where the body is hopelessly large and should not be read at all.
-    """
-    most = largest_of_all()
-    request.upload_handlers = [HashedUpload(request, most)]
-    return int(request.META.get("CONTENT_LENGTH") or 0) <= HOPELESS * most
+def limit(request: HttpRequest) -> None:
+    """Hold the request's upload to the largest size; call it before the body is read."""
+    request.upload_handlers = [HashedUpload(request, largest_of_all())]
 
 
 def send(user: Any, upload: HashedFile, **fields: Any) -> tuple[Attempt, bool]:

@@ -56,9 +56,29 @@ def _body(
         file.close()
         answer: HttpResponse | StreamingHttpResponse = HttpResponse(status=status)
     else:
-        answer = StreamingHttpResponse(_blocks(file, first, count), status=status)
+        answer = Part(file, first, count, status)
     answer.headers["Content-Length"] = str(count)
     return answer
+
+
+class Part(StreamingHttpResponse):
+    """A part of a file.
+
+    As with Django's FileResponse, the web server may send the file by itself, from its present
+    position to the announced length, so that a client that reads slowly holds no thread.
+    """
+
+    block_size = BLOCK
+
+    def __init__(self, file: IO[Any], first: int, count: int, status: int) -> None:
+        super().__init__(_blocks(file, first, count), status=status)
+        file.seek(first)
+        self.file_to_stream = file
+        self._close_file = file.close  # Django lets the server call our ``close`` in its place
+
+    def close(self) -> None:
+        super().close()
+        self._close_file()
 
 
 def _blocks(file: IO[Any], first: int, count: int) -> Iterator[bytes]:

@@ -45,5 +45,7 @@ def configure(as_json: bool, level: str) -> dict[str, Any]:
             # Django adds handlers of its own to these; ours at the root is enough.
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": level, "propagate": True},
+            # One line per request, which a terminal at home is spared.
+            "pwmsite.access": {"level": level if as_json else "WARNING"},
         },
     }

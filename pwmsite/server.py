@@ -8,11 +8,10 @@ wsgi_app = "pwmsite.wsgi:application"
 bind = os.environ.get("PWM_BIND", "127.0.0.1:8000")
 preload_app = True  # loaded once and shared, which is quicker and takes half the memory
 workers = int(os.environ.get("PWM_WEB_PROCESSES", "2"))
-worker_class = "gthread"
-threads = int(os.environ.get("PWM_WEB_THREADS", "4"))
+worker_class = "pwmsite.web_worker.BufferingWorker"
+threads = int(os.environ.get("PWM_WEB_THREADS", "4"))  # for pages, in each process
 timeout = 60
 graceful_timeout = 5
-keepalive = 5
 # A worker touches a file to say that it lives; on a disk that hangs, it would be taken for dead.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.servers import HOST, free_port
+from tests.servers import HOST, free_port, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -107,9 +107,10 @@ class Site:
         return self.workers[-1]
 
     @contextmanager
-    def web(self) -> Iterator[None]:
-        """Run the web server on a free port of this machine."""
-        bind = {"PWM_BIND": f"{HOST}:{free_port()}", "PWM_WEB_PROCESSES": "1"}
+    def web(self, processes: int = 1) -> Iterator[int]:
+        """Run the web server on a free port of this machine, and give that port once it listens."""
+        port = free_port()
+        bind = {"PWM_BIND": f"{HOST}:{port}", "PWM_WEB_PROCESSES": str(processes)}
         with self.log.open("ab") as log:
             server = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "-c", "pwmsite/server.py"],
@@ -119,7 +120,8 @@ class Site:
                 stderr=log,
             )
         try:
-            yield
+            wait_for(port, server)
+            yield port
         finally:
             server.terminate()
             server.wait()

@@ -85,13 +85,8 @@ class SubmissionViewSet(
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
         """Limit the upload before anything reads the body: the check of a session's token does."""
-        self.fits = request.method != "POST" or upload.limit(request)
+        upload.limit(request)
         return super().initialize_request(request, *args, **kwargs)
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        if not self.fits:
-            raise TooLarge
-        super().initial(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
         return Attempt.objects.of(self.request.user).select_related("modality", "method")

@@ -32,9 +32,7 @@ RELATED = ("modality", "method", "entry")
 @require_http_methods(["GET", "HEAD", "POST"])
 def submit(request: HttpRequest) -> HttpResponse:
     """Show the form, or take a submission in."""
-    if not upload.limit(request):
-        most = filesizeformat(upload.largest_of_all())
-        return render(request, "leaderboards/too_large.html", {"most": most}, status=413)
+    upload.limit(request)
     return _submit(request)
 
 

@@ -161,18 +161,6 @@ def test_a_file_too_large_for_its_modality_is_refused(client, method, stem):
     assert "has at most" in answer.context["form"].errors["file"][0]
 
 
-def test_a_hopelessly_large_body_is_not_read(client, method):
-    answer = client.generic(
-        "POST",
-        NEW,
-        b"",
-        content_type="multipart/form-data; boundary=x",
-        CONTENT_LENGTH=str(upload.HOPELESS * upload.largest_of_all() + 1),
-    )
-    assert answer.status_code == 413
-    assert "too large" in answer.content.decode()
-
-
 @scoring
 def test_on_dev_the_means_of_a_calibrated_result_are_shown_and_no_spec_error(client, method):
     near = {"spec_error": {"probe_size": 0.07182818}}

@@ -7,7 +7,9 @@ import hashlib
 import io
 
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
 from django.test import RequestFactory
+from waitress.buffers import ReadOnlyFileBasedBuffer
 
 from modalities import send_file
 
@@ -78,3 +80,29 @@ def test_head_tells_the_length_and_sends_nothing():
     answer = get("head")
     assert answer["Content-Length"] == str(len(CONTENT))
     assert answer.content == b""
+
+
+class File(io.BytesIO):
+    """A file that a WSGI handler can hang its own ``close`` on."""
+
+
+class Handler(WSGIHandler):
+    """Django's handler with one answer for all requests."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def get_response(self, request):
+        return self.answer
+
+
+def test_the_web_server_gets_the_file_where_the_range_begins_and_closes_it():
+    file = File(CONTENT)
+    request = RequestFactory().get("/", headers={"Range": "bytes=100-70000"})
+    answer = send_file.response(request, file, len(CONTENT), SHA, "stem-public.h5")
+    environ = {**request.environ, "wsgi.file_wrapper": ReadOnlyFileBasedBuffer}
+    sent = Handler(answer)(environ, lambda *_: None)
+    assert sent.prepare(int(answer["Content-Length"])) == 69901
+    assert sent.get() == CONTENT[100:70001]
+    sent.close()
+    assert file.closed
