@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.admin.views.decorators import staff_member_required
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db.models import Count, Max, Min
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,6 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from modalities.jobs import Job, State, kinds
+from pwmsite.admin_site import staff_only
 from pwmsite.health import CHECKS, outcome
 from pwmsite.models import Worker
 
@@ -125,7 +125,7 @@ def disks() -> list[Disk]:
 
 @never_cache
 @require_safe
-@staff_member_required
+@staff_only
 def page(request: HttpRequest) -> HttpResponse:
     """Show the operators what waits, who works, what failed and what is left of the disk."""
     context = {

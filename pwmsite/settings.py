@@ -53,7 +53,7 @@ INSTALLED_APPS = [
     "realdata",
     "leaderboards",
     "modalities",
-    "django.contrib.admin",
+    "pwmsite.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -161,6 +161,8 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
 SIMPLE_HISTORY_REVERT_DISABLED = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "PWM"
+# Admin, operations and the curators' desk ask for a second factor; at home a password is enough.
+PWM_SECOND_FACTOR = PRODUCTION
 
 # ---------------------------------------------------------------- security headers
 CONTENT_SECURITY_POLICY = {
