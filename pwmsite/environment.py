@@ -163,7 +163,10 @@ def cache(url: str) -> dict[str, Any]:
         backend = "django.core.cache.backends.locmem.LocMemCache"
         return {"BACKEND": backend, "LOCATION": "pwm", "OPTIONS": {"MAX_ENTRIES": 1000}}
     if scheme in {"redis", "rediss"}:
-        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+        from pwmsite import shared_cache
+
+        backend = "pwmsite.shared_cache.SharedCache"
+        return {"BACKEND": backend, "LOCATION": url, "OPTIONS": shared_cache.OPTIONS}
     raise ImproperlyConfigured(
         f"PWM_CACHE_URL starts with {scheme}:; give locmem:// or redis://host."
     )

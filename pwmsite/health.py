@@ -46,6 +46,12 @@ def check_broker() -> None:
         broker.default_channel  # noqa: B018 - opening it is the check
 
 
+def check_cache() -> None:
+    """Ask a shared cache for an answer: everywhere else an error of it counts as a miss."""
+    if ping := getattr(cache, "ping", None):
+        ping()
+
+
 def check_storage() -> None:
     """Write a file and delete it, so that a full or read-only disk is found."""
     default_storage.delete(default_storage.save("readyz", ContentFile(b"ok")))
@@ -62,6 +68,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "database": check_database,
     "migrations": check_migrations,
     "broker": check_broker,
+    "cache": check_cache,
     "storage": check_storage,
     "worker": check_worker,
 }

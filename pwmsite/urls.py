@@ -12,6 +12,7 @@ modality_pages = [
     path("<slug:key>/data/<slug:tier>.h5", data, name="data"),
 ]
 
+handler429 = views.too_many  # what allauth answers when a limit is reached
 urlpatterns = [
     path("", views.home, name="home"),
     path("about/", views.about, name="about"),
