@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from pwmsite.models import SILENCE, Worker
+from pwmsite.static_files import can_draw_pages
 
 log = structlog.get_logger(__name__)
 REMEMBERED = 5  # seconds that an answer is cached, so that asking costs next to nothing
@@ -57,6 +58,14 @@ def check_storage() -> None:
     default_storage.delete(default_storage.save("readyz", ContentFile(b"ok")))
 
 
+def check_static() -> None:
+    if not can_draw_pages():
+        raise NotReady(
+            "This machine has no static files of this release, so that no page can be drawn: see "
+            "that PWM_STATIC can be written, and start the web server again."
+        )
+
+
 def check_worker() -> None:
     if not Worker.objects.alive().exists():
         raise NotReady(
@@ -72,6 +81,8 @@ CHECKS: dict[str, Callable[[], None]] = {
     "storage": check_storage,
     "worker": check_worker,
 }
+# Every machine answers for itself: what another one has found out says nothing here.
+OWN_CHECKS: dict[str, Callable[[], None]] = {"static": check_static}
 
 
 def outcome(name: str, check: Callable[[], None]) -> str:
@@ -99,5 +110,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
     if answers is None:
         answers = {name: outcome(name, check) for name, check in CHECKS.items()}
         cache.set("readyz", answers, REMEMBERED)
+    answers |= {name: outcome(name, check) for name, check in OWN_CHECKS.items()}
     ready = all(answer == "ok" for answer in answers.values())
     return JsonResponse({"ready": ready, "checks": answers}, status=200 if ready else 503)

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_safe
 
 from modalities.jobs import Job, State, kinds
 from pwmsite.admin_site import staff_only
-from pwmsite.health import CHECKS, outcome
+from pwmsite.health import CHECKS, OWN_CHECKS, outcome
 from pwmsite.models import Worker
 
 LATELY = timedelta(days=7)
@@ -129,7 +129,7 @@ def disks() -> list[Disk]:
 def page(request: HttpRequest) -> HttpResponse:
     """Show the operators what waits, who works, what failed and what is left of the disk."""
     context = {
-        "checks": [(name, outcome(name, check)) for name, check in CHECKS.items()],
+        "checks": [(name, outcome(name, check)) for name, check in (CHECKS | OWN_CHECKS).items()],
         "queues": [queue for kind in kinds() for queue in queues_of(kind)],
         "workers": Worker.objects.all(),
         "failures": failures(),

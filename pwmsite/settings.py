@@ -124,7 +124,7 @@ PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=2)
 PWM_DEV_SUBMISSIONS_A_MONTH = env.int("PWM_DEV_SUBMISSIONS_A_MONTH", default=6)
 PWM_CREDITS_AT_START = env.int("PWM_CREDITS_AT_START", default=30)
 MEDIA_ROOT = VAR_DIR / "media"
-# Names with a hash, compressed once, where `manage.py prepare` has collected the files; a developer
+# Names with a hash, compressed once: the web server collects the files when it starts. A developer
 # and the tests get the plain ones, without collecting.
 COLLECTED = PRODUCTION or env.bool("PWM_COLLECTED", default=False)
 STORAGES = {

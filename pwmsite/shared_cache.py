@@ -1,7 +1,7 @@
 """The cache in Redis, without which the site works: an error of Redis counts as a miss.
 
-What may not be lost is not kept here. Rate limits of sign-in are: they take their lock with ``add``,
-which then says no, so that nobody signs in while nobody counts (``views.too_many``).
+What may not be lost is not kept here. The rate limits of sign-in are, but they take their lock with
+``add``, which then says no, so that nobody signs in while nobody counts (``views.too_many``).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def test_ready_with_a_worker_that_reports(client: Client) -> None:
     assert answer.json() == {
         "ready": True,
         "checks": dict.fromkeys(
-            ["database", "migrations", "broker", "cache", "storage", "worker"], "ok"
+            ["database", "migrations", "broker", "cache", "storage", "worker", "static"], "ok"
         ),
     }
     assert answer.status_code == 200
