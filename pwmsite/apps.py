@@ -7,6 +7,15 @@ class SiteConfig(AppConfig):
     default = True
     default_auto_field = "django.db.models.BigAutoField"
 
+    def ready(self) -> None:
+        from modalities.jobs import sweeper
+
+        from . import mail
+        from .models import Mail
+
+        mail.name_the_site()
+        sweeper.ALSO.append(Mail.objects.retry_due)
+
 
 class AdminConfig(admin.AdminConfig):
     default = False

@@ -43,29 +43,29 @@ class Client(RedisCacheClient):
             log.warning("The cache cannot be used; the site works without it.", error=str(error))
             return miss
 
-    def add(self, key: str, value: Any, timeout: Any) -> bool:
+    def add(self, key: Any, value: Any, timeout: Any) -> bool:
         return bool(self._try(lambda: super(Client, self).add(key, value, timeout), False))
 
-    def get(self, key: str, default: Any) -> Any:
+    def get(self, key: Any, default: Any) -> Any:
         return self._try(lambda: super(Client, self).get(key, default), default)
 
-    def set(self, key: str, value: Any, timeout: Any) -> None:
+    def set(self, key: Any, value: Any, timeout: Any) -> None:
         self._try(lambda: super(Client, self).set(key, value, timeout), None)
 
-    def touch(self, key: str, timeout: Any) -> bool:
+    def touch(self, key: Any, timeout: Any) -> bool:
         return bool(self._try(lambda: super(Client, self).touch(key, timeout), False))
 
-    def delete(self, key: str) -> bool:
+    def delete(self, key: Any) -> bool:
         return bool(self._try(lambda: super(Client, self).delete(key), False))
 
-    def get_many(self, keys: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self._try(lambda: super(Client, self).get_many(keys), {})
+    def get_many(self, keys: Any) -> dict[Any, Any]:
+        found: dict[Any, Any] = self._try(lambda: super(Client, self).get_many(keys), {})
         return found
 
-    def has_key(self, key: str) -> bool:
+    def has_key(self, key: Any) -> bool:
         return bool(self._try(lambda: super(Client, self).has_key(key), False))
 
-    def incr(self, key: str, delta: int) -> int:
+    def incr(self, key: Any, delta: int) -> int:
         found = self._try(lambda: super(Client, self).incr(key, delta), None)
         if found is None:
             raise ValueError(f"Key '{key}' not found.")

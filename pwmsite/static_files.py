@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import filecmp
 from pathlib import Path
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -61,13 +62,12 @@ def can_draw_pages() -> bool:
 
 
 def _is_named(name: str) -> bool:
-    storage = staticfiles_storage
+    storage = cast(ManifestFilesMixin, staticfiles_storage)
     hashed = storage.hashed_files.get(storage.hash_key(storage.clean_name(name)))
     return hashed is not None and (Path(settings.STATIC_ROOT) / hashed).is_file()
 
 
 def _read_manifest_again() -> None:
     """Another process may have written it since this one started."""
-    storage = staticfiles_storage
-    assert isinstance(storage, ManifestFilesMixin)
+    storage: Any = staticfiles_storage  # its stubs take the manifest's hash for its files
     storage.hashed_files, storage.manifest_hash = storage.load_manifest()
