@@ -24,7 +24,7 @@ from modalities.physics.scenarios import WORDS, rho, violations
 
 from . import charts, drawings, snapshot
 from .images import LARGEST_ERROR, object_size
-from .models import Group, Run, SceneResult
+from .models import Group, Run, SceneResult, method_label
 
 NOTES: dict[str, str] = {
     Group.HOME: "Scenes of the kinds that the site’s methods were made for. "
@@ -405,7 +405,7 @@ def line(run: Run, key: str) -> RunLine:
         cancel_url=reverse("gallery:cancel", args=[run.pk]),
         state=run.state,
         state_text=run.get_state_display(),
-        method=_method_label(key, run.method),
+        method=method_label(key, run.method),
         seed=run.seed,
         spec_hash=run.spec_hash[:12],
         is_current=key in physics.METHODS and run.spec_hash == snapshot.current_digest(key),
@@ -422,11 +422,6 @@ def line(run: Run, key: str) -> RunLine:
         error_code=run.error_code,
         error_message=run.error_message,
     )
-
-
-def _method_label(key: str, name: str) -> str:
-    methods = physics.METHODS.get(key, {})
-    return methods[name].label if name in methods else name
 
 
 def _duration(run: Run) -> str:

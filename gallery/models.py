@@ -61,6 +61,12 @@ class RunQuerySet(JobQuerySet["Run"]):
         )
 
 
+def method_label(key: str, name: str) -> str:
+    """Give a method's name for readers; its name in the code where it is gone."""
+    methods = physics.METHODS.get(key, {})
+    return methods[name].label if name in methods else name
+
+
 class Run(Job):
     """One computation of a modality's gallery, with all that is needed to compute it again."""
 
@@ -99,6 +105,10 @@ class Run(Job):
 
     def get_absolute_url(self) -> str:
         return reverse("gallery:run", args=[self.pk])
+
+    def in_words(self) -> str:
+        label = method_label(self.modality.key, self.method)
+        return f"run of {self.modality.name} with {label}"
 
     def after_move(self, event: str) -> None:
         """Give the modality's page a new version: it shows the newest run and its state."""

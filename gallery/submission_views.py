@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from leaderboards import expected, tells
-from leaderboards.curators import is_curator
+from leaderboards.curators import is_curating
 from leaderboards.models import Attempt, ScoreTier
 from modalities import datasets, physics
 
@@ -24,7 +24,7 @@ NOT_KEPT = "The arrays of this attempt are not kept any more."
 @require_safe
 def picture(request: HttpRequest, pk: UUID, sample: int, kind: str) -> HttpResponse:
     """Draw one sample of one's own attempt, or of any for curators; truth on open tiers only."""
-    mine = Attempt.objects.all() if is_curator(request.user) else Attempt.objects.of(request.user)
+    mine = Attempt.objects.all() if is_curating(request) else Attempt.objects.of(request.user)
     found = get_object_or_404(mine.succeeded().select_related("modality"), pk=pk)
     spec = found.modality.spec
     is_open = tells.is_open(found.tier)

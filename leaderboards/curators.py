@@ -11,6 +11,8 @@ from django.contrib.auth.management import create_permissions
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
+from . import second_factor
+
 GROUP = "curators"
 PERMISSION = "leaderboards.curate_entry"
 
@@ -22,8 +24,16 @@ def is_curator(person: Any) -> bool:
     return bool(person.has_perm(PERMISSION))
 
 
+def is_curating(request: HttpRequest) -> bool:
+    """Tell whether a curator asks, in a session that may curate."""
+    return is_curator(request.user) and second_factor.is_proved(request)
+
+
 def curators_only(view: View) -> View:
-    """Answer 404 to members who do not curate, and lead everybody else to the sign-in page."""
+    """Answer 404 to members who do not curate, and lead everybody else to the sign-in page.
+
+    In production a curator is asked for a second factor, too.
+    """
 
     @never_cache
     @login_required
@@ -31,6 +41,8 @@ def curators_only(view: View) -> View:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not is_curator(request.user):
             raise Http404("The page may have moved, or the address has a typing error.")
+        if not second_factor.is_proved(request):
+            return second_factor.ask(request)
         return view(request, *args, **kwargs)
 
     return answer

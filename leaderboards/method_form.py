@@ -6,7 +6,7 @@ import re
 from typing import Any, cast
 
 from django import forms
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from modalities import prose
@@ -130,6 +130,17 @@ class MethodForm(forms.ModelForm):
             after = {m.pk for m in self.cleaned_data["modalities"]}
             Modality.objects.filter(pk__in=before | after).touch()
         return method
+
+    def try_save(self) -> Method | None:
+        """Write the method, or add the error that another one took its address meanwhile."""
+        try:
+            return self.save()
+        except IntegrityError:
+            slug = self.instance.slug
+            if not Method.objects.exclude(pk=self.instance.pk).filter(slug=slug).exists():
+                raise
+            self.add_error("name", f"A method {slug} already exists; choose another name.")
+            return None
 
     def _slug(self, name: str) -> str:
         """Give the slug of a new method; an old one keeps its address under any name."""

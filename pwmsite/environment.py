@@ -22,6 +22,8 @@ DISTINCT_IN_RANDOM = 12
 MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 SQLITE_WAIT = 20  # seconds that a writer waits for another one
 BROKER_WAIT = 2.0  # seconds for which a visitor waits for a broker that does not answer
+# A store that accepts connections and never answers holds a thread for two tries, not for minutes.
+STORE_CONNECT, STORE_READ, STORE_TRIES = 2.0, 10.0, 2  # seconds, seconds, tries in all
 
 
 def state_folder(path: Path) -> Path:
@@ -163,7 +165,10 @@ def cache(url: str) -> dict[str, Any]:
         backend = "django.core.cache.backends.locmem.LocMemCache"
         return {"BACKEND": backend, "LOCATION": "pwm", "OPTIONS": {"MAX_ENTRIES": 1000}}
     if scheme in {"redis", "rediss"}:
-        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+        from pwmsite import shared_cache
+
+        backend = "pwmsite.shared_cache.SharedCache"
+        return {"BACKEND": backend, "LOCATION": url, "OPTIONS": shared_cache.OPTIONS}
     raise ImproperlyConfigured(
         f"PWM_CACHE_URL starts with {scheme}:; give locmem:// or redis://host."
     )
@@ -195,4 +200,27 @@ def storage(where: str) -> dict[str, Any]:
     options: dict[str, Any] = {"bucket_name": parts.hostname, "location": parts.path.strip("/")}
     options |= {"file_overwrite": True, "default_acl": None}
     options |= {known[name]: value for name, value in asked.items()}
-    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options | _patience()}
+
+
+def _patience() -> dict[str, Any]:
+    """Say how long to wait for S3, and for how many threads there are connections."""
+    try:
+        from boto3.s3.transfer import TransferConfig
+        from botocore.config import Config
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            "PWM_STORAGE is s3:…, which needs two more packages: "
+            "pip install --require-hashes -r requirements-server.lock."
+        ) from error
+    config = Config(
+        connect_timeout=STORE_CONNECT,
+        read_timeout=STORE_READ,
+        retries={"mode": "standard", "total_max_attempts": STORE_TRIES},
+        max_pool_connections=max(10, int(os.environ.get("PWM_WEB_THREADS", "4"))),
+    )
+    # The transfer has tries of its own, five of them; those above are enough.
+    return {
+        "client_config": config,
+        "transfer_config": TransferConfig(num_download_attempts=1),
+    }

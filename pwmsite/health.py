@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from pwmsite.models import SILENCE, Worker
+from pwmsite.static_files import can_draw_pages
 
 log = structlog.get_logger(__name__)
 REMEMBERED = 5  # seconds that an answer is cached, so that asking costs next to nothing
@@ -46,9 +47,23 @@ def check_broker() -> None:
         broker.default_channel  # noqa: B018 - opening it is the check
 
 
+def check_cache() -> None:
+    """Ask a shared cache for an answer: everywhere else an error of it counts as a miss."""
+    if ping := getattr(cache, "ping", None):
+        ping()
+
+
 def check_storage() -> None:
     """Write a file and delete it, so that a full or read-only disk is found."""
     default_storage.delete(default_storage.save("readyz", ContentFile(b"ok")))
+
+
+def check_static() -> None:
+    if not can_draw_pages():
+        raise NotReady(
+            "This machine has no static files of this release, so that no page can be drawn: see "
+            "that PWM_STATIC can be written, and start the web server again."
+        )
 
 
 def check_worker() -> None:
@@ -62,9 +77,12 @@ CHECKS: dict[str, Callable[[], None]] = {
     "database": check_database,
     "migrations": check_migrations,
     "broker": check_broker,
+    "cache": check_cache,
     "storage": check_storage,
     "worker": check_worker,
 }
+# Every machine answers for itself: what another one has found out says nothing here.
+OWN_CHECKS: dict[str, Callable[[], None]] = {"static": check_static}
 
 
 def outcome(name: str, check: Callable[[], None]) -> str:
@@ -92,5 +110,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
     if answers is None:
         answers = {name: outcome(name, check) for name, check in CHECKS.items()}
         cache.set("readyz", answers, REMEMBERED)
+    answers |= {name: outcome(name, check) for name, check in OWN_CHECKS.items()}
     ready = all(answer == "ok" for answer in answers.values())
     return JsonResponse({"ready": ready, "checks": answers}, status=200 if ready else 503)

@@ -1,19 +1,26 @@
-"""The workers of the site, and the keys by which programs use it in a person's name."""
+"""The workers of the site, its mails, and the keys by which programs use it in a person's name."""
 
 import hashlib
 import secrets
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+
+from modalities.jobs import Job, JobEvent, JobQuerySet, State
 
 # A worker reports every BEAT; after SILENCE without a report it counts as gone.
 BEAT = timedelta(seconds=10)
 SILENCE = 3 * BEAT
 FORGOTTEN = timedelta(days=1)
+# Between two tries of a mail: 1, 2, 4 … minutes, 4 hours at most; two days in all.
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
+MOST_FAILURES = 19
+LATE = timedelta(minutes=2)  # a mail that waits longer finds no worker
 PREFIX = "pwm_"  # so that scanners for leaked secrets recognise a token
 
 
@@ -42,6 +49,61 @@ class Worker(models.Model):
     @property
     def is_alive(self) -> bool:
         return self.seen_at > timezone.now() - SILENCE
+
+
+class MailQuerySet(JobQuerySet["Mail"]):
+    def to_retry(self) -> Self:
+        """Those that the mail server did not take, and that are sent again."""
+        return self.filter(state=State.FAILED, retry_at__isnull=False)
+
+    def given_up(self) -> Self:
+        return self.filter(state=State.FAILED, retry_at__isnull=True)
+
+    def late(self) -> Self:
+        """Those that show that mail does not go out at the moment."""
+        waits = Q(state=State.QUEUED, queued_at__lt=Now() - LATE)
+        return self.filter(waits | Q(pk__in=self.to_retry().values("pk")))
+
+    def retry_due(self) -> int:
+        """Queue the mails whose pause is over; count them."""
+        return sum(mail.restart("back-off") for mail in self.to_retry().filter(retry_at__lt=Now()))
+
+
+class Mail(Job):
+    """One mail on its way, enciphered (``mail.seal``); when it has ended, only that there was one.
+
+    failures: how often the mail server did not take it; retry_at: when it is sent again.
+    """
+
+    task_name = "pwmsite.tasks.send_mail"
+    default_queue = "mail"
+
+    letter = models.TextField(blank=True, editable=False)
+    failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    retry_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar = MailQuerySet.as_manager()
+
+    class Meta(Job.Meta):
+        ordering = ("-queued_at",)
+
+    def __str__(self) -> str:
+        return f"mail {self.pk}"
+
+    def after_move(self, event: str) -> None:
+        """Choose the time of the next try, or forget what the mail said."""
+        row = Mail.objects.filter(pk=self.pk)
+        if event in ("failed", "lost") and self.failures + 1 < MOST_FAILURES:
+            pause = min(FIRST_PAUSE * 2**self.failures, LONGEST_PAUSE)
+            row.update(failures=F("failures") + 1, retry_at=Now() + pause)
+        elif event in ("succeeded", "refused", "failed", "lost", "cancelled"):
+            row.update(letter="", retry_at=None)
+        elif event == "restarted":
+            row.update(retry_at=None)
+
+
+class MailEvent(JobEvent):
+    job = models.ForeignKey(Mail, on_delete=models.PROTECT, related_name="events")
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.admin.views.decorators import staff_member_required
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db.models import Count, Max, Min
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,8 +23,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from modalities.jobs import Job, State, kinds
-from pwmsite.health import CHECKS, outcome
-from pwmsite.models import Worker
+from pwmsite.admin_site import staff_only
+from pwmsite.health import CHECKS, OWN_CHECKS, outcome
+from pwmsite.models import Mail, Worker
 
 LATELY = timedelta(days=7)
 
@@ -109,6 +109,17 @@ def failures() -> list[Failure]:
     return sorted(found, key=lambda failure: -failure.times)
 
 
+def mails() -> dict[str, int]:
+    """Count the mails: waiting for a worker, for another try, sent, and given up."""
+    rows = Mail.objects.order_by()
+    return {
+        "waiting": rows.live().count(),
+        "to_retry": rows.to_retry().count(),
+        "sent": rows.succeeded().count(),
+        "given_up": rows.given_up().count(),
+    }
+
+
 def disks() -> list[Disk]:
     places = [("State", settings.VAR_DIR)]
     if isinstance(default_storage, FileSystemStorage):
@@ -125,14 +136,15 @@ def disks() -> list[Disk]:
 
 @never_cache
 @require_safe
-@staff_member_required
+@staff_only
 def page(request: HttpRequest) -> HttpResponse:
     """Show the operators what waits, who works, what failed and what is left of the disk."""
     context = {
-        "checks": [(name, outcome(name, check)) for name, check in CHECKS.items()],
+        "checks": [(name, outcome(name, check)) for name, check in (CHECKS | OWN_CHECKS).items()],
         "queues": [queue for kind in kinds() for queue in queues_of(kind)],
         "workers": Worker.objects.all(),
         "failures": failures(),
+        "mails": [(state.replace("_", " "), count) for state, count in mails().items()],
         "disks": disks(),
         "days": LATELY.days,
     }
@@ -166,6 +178,9 @@ def lines() -> Iterator[str]:
     for failure in failures():
         labels = f'kind="{failure.kind}",code="{failure.code}"'
         yield f"pwm_failures_lately{{{labels}}} {failure.times}"
+    yield "# TYPE pwm_mails gauge"
+    for state, count in mails().items():
+        yield f'pwm_mails{{state="{state}"}} {count}'
     alive = list(Worker.objects.alive())
     yield "# TYPE pwm_workers gauge"
     yield f"pwm_workers {len(alive)}"

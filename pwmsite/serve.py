@@ -176,7 +176,7 @@ def main() -> int:
         address = "http://{}:{}/".format(*bound.getsockname())
     signal.signal(signal.SIGINT, _ask_to_stop)
     signal.signal(signal.SIGTERM, _ask_to_stop)
-    os.environ["PWM_COLLECTED"] = "1"  # `prepare` collects the static files, before anything runs
+    os.environ["PWM_COLLECTED"] = "1"  # the web server collects the static files when it starts
     running = programs(listener)
     try:
         for line in features.missing():

@@ -54,7 +54,7 @@ INSTALLED_APPS = [
     "realdata",
     "leaderboards",
     "modalities",
-    "django.contrib.admin",
+    "pwmsite.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -128,7 +128,7 @@ PWM_DEV_SUBMISSIONS_A_MONTH = env.int("PWM_DEV_SUBMISSIONS_A_MONTH", default=6)
 PWM_DEV_UNCALIBRATED_A_MONTH = env.int("PWM_DEV_UNCALIBRATED_A_MONTH", default=1)
 PWM_CREDITS_AT_START = env.int("PWM_CREDITS_AT_START", default=30)
 MEDIA_ROOT = VAR_DIR / "media"
-# Names with a hash, compressed once, where `manage.py prepare` has collected the files; a developer
+# Names with a hash, compressed once: the web server collects the files when it starts. A developer
 # and the tests get the plain ones, without collecting.
 COLLECTED = PRODUCTION or env.bool("PWM_COLLECTED", default=False)
 STORAGES = {
@@ -159,12 +159,20 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "mandatory" if env("PWM_EMAIL_URL", default="") else "optional"
+ACCOUNT_ADAPTER = "pwmsite.account_adapter.Adapter"
+ACCOUNT_FORMS = {"signup": "pwmsite.sign_up.SignupForm"}
+SENDS_MAIL = bool(env("PWM_EMAIL_URL", default=""))
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if SENDS_MAIL else "optional"
+# With mail, an address that is known is a secret; without, it is refused on the page.
+ACCOUNT_PREVENT_ENUMERATION = "strict" if SENDS_MAIL else True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[PWM] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
 # The admin shows history and offers no button to restore an old version.
 SIMPLE_HISTORY_REVERT_DISABLED = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "PWM"
+# Admin, operations and the curators' desk ask for a second factor; at home a password is enough.
+PWM_SECOND_FACTOR = PRODUCTION
 
 # ---------------------------------------------------------------- security headers
 CONTENT_SECURITY_POLICY = {
@@ -240,8 +248,8 @@ CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "gallery"
-# A worker serves all three unless -Q says otherwise.
-CELERY_TASK_QUEUES = [Queue(name) for name in ("gallery", "scoring", "hidden")]
+# A worker serves all of them unless -Q says otherwise.
+CELERY_TASK_QUEUES = [Queue(name) for name in ("mail", "gallery", "scoring", "hidden")]
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -255,7 +263,11 @@ PWM_LEASE_SECONDS = env.float("PWM_LEASE_SECONDS", default=30.0)
 PWM_OPEN_COMPUTE = env.bool("PWM_OPEN_COMPUTE", default=not PRODUCTION)
 
 # ---------------------------------------------------------------- mail, logs, metrics
-globals().update(env.email_url_config(env("PWM_EMAIL_URL", default="") or "consolemail://"))
+_mail = env.email_url_config(env("PWM_EMAIL_URL", default="") or "consolemail://")
+globals().update(_mail)
+# Workers hand the mails to the server; all others only queue them.
+PWM_MAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_BACKEND = "pwmsite.mail.Backend" if SENDS_MAIL else PWM_MAIL_BACKEND
 EMAIL_TIMEOUT = 10
 # Workers write the mails, with no request at hand that says where the site is.
 PWM_SITE_URL = env(

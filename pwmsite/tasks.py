@@ -1,11 +1,21 @@
-"""Housekeeping: what the clock asks for once an hour."""
+"""Sending mail, and housekeeping: what the clock asks for once an hour."""
 
 from celery import shared_task
 from django.core.files.storage import storages
 from django.core.management import call_command
 
 from modalities.jobs.files import delete_orphans
+from modalities.jobs.worker import run_next
 from modalities.storage import WholeFileStorage
+
+from . import mail
+from .models import Mail
+
+
+@shared_task
+def send_mail(pk: str, queue: str) -> None:
+    """Send the mail that has waited longest in ``queue``."""
+    run_next(Mail, queue, mail.send)
 
 
 @shared_task

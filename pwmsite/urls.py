@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from modalities.views import data
-from pwmsite import account, health, operations, views
+from pwmsite import account, health, operations, sign_up, views
 
 # Composed of several apps, so that they live here and not in modalities.
 modality_pages = [
@@ -12,12 +12,14 @@ modality_pages = [
     path("<slug:key>/data/<slug:tier>.h5", data, name="data"),
 ]
 
+handler429 = views.too_many  # what allauth answers when a limit is reached
 urlpatterns = [
     path("", views.home, name="home"),
     path("about/", views.about, name="about"),
     path("accounts/", account.page, name="account"),
     path("accounts/tokens/", account.make_token, name="make_token"),
     path("accounts/tokens/<int:pk>/revoke/", account.revoke_token, name="revoke_token"),
+    path("accounts/signup/", sign_up.sign_up, name="account_signup"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", views.api, name="api"),

@@ -19,6 +19,7 @@ from modalities.models import Modality
 from modalities.physics.scenarios import WORDS
 
 from . import home_page, markup, modality_page
+from .health import check_cache, outcome
 from .pagecache import public_page
 
 ABOUT = Path(__file__).with_name("about.md")
@@ -106,3 +107,10 @@ def search(request: HttpRequest) -> HttpResponse:
 def corner(request: HttpRequest) -> HttpResponse:
     """Return what belongs to one reader: who they are, their messages, and the token of forms."""
     return render(request, "_corner.html", {"csrf": get_token(request)})
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """Refuse somebody who tried too often, and anybody while nothing counts the tries."""
+    is_counted = outcome("cache", check_cache) == "ok"
+    status = 429 if is_counted else 503
+    return render(request, "429.html", {"is_counted": is_counted}, status=status)

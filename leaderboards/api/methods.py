@@ -98,9 +98,9 @@ class MethodViewSet(viewsets.ReadOnlyModelViewSet[Method]):
     def create(self, request: Request) -> Response:
         """Register a method of your own, by the rules of the page."""
         form = MethodForm(_as_form(request.data), user=request.user)
-        if not form.is_valid():
+        method = form.try_save() if form.is_valid() else None
+        if method is None:
             return Response(dict(form.errors), status=status.HTTP_400_BAD_REQUEST)
-        method = form.save()
         data = MethodSerializer(method, context=self.get_serializer_context()).data
         headers = {"Location": method.get_absolute_url()}
         return Response(data, status=status.HTTP_201_CREATED, headers=headers)

@@ -336,6 +336,9 @@ class Attempt(Job):
     def get_absolute_url(self) -> str:
         return reverse("leaderboards:submission", args=[self.pk])
 
+    def in_words(self) -> str:
+        return f"submission of {self.method} to {self.modality.name}, {self.tier} tier,"
+
     def result_count(self) -> int:
         return int(self.score is not None)
 

@@ -25,8 +25,7 @@ def register(request: HttpRequest) -> HttpResponse:
     wanted = Modality.objects.listed().filter(key=request.GET.get("modality", "")).first()
     initial = {"modalities": [wanted.pk]} if wanted else {}
     form = MethodForm(request.POST or None, user=request.user, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        method = form.save()
+    if request.method == "POST" and form.is_valid() and (method := form.try_save()):
         messages.success(request, f"{method} is registered. Now send in its first result.")
         first = wanted or form.cleaned_data["modalities"][0]
         asked = urlencode({"modality": first.key, "method": method.slug})

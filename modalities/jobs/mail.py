@@ -32,7 +32,7 @@ def notify_owner(job: Job, event: str) -> None:
     job.refresh_from_db()
     try:
         send_mail(
-            f"Your {job._meta.verbose_name} {SUBJECT[event]}",
+            f"Your {job.in_words()} {SUBJECT[event]}",
             _text(job, event),
             None,
             [person.email],

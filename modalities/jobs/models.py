@@ -293,6 +293,10 @@ class Job(models.Model):
 
     # What a kind of job may add.
 
+    def in_words(self) -> str:
+        """Say which job this is to the person who asked for it, after "Your"."""
+        return str(self._meta.verbose_name)
+
     def after_move(self, event: str) -> None:
         """Do what belongs to every move, in its transaction: refunds, a new version of a page."""
 

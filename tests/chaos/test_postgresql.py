@@ -23,11 +23,14 @@ AGAIN = (
     "tests/leaderboards/test_curation.py",
     "tests/leaderboards/test_invariants.py",
     "tests/leaderboards/test_ranking.py",
+    "tests/leaderboards/test_registering.py",
     "tests/leaderboards/test_trust.py",
+    "tests/site/test_mail.py",
+    "tests/site/test_sign_up.py",
 )
 
 
-def test_jobs_gallery_and_boards_work_alike_on_postgresql(postgres_url: str):
+def test_jobs_gallery_boards_and_accounts_work_alike_on_postgresql(postgres_url: str):
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--create-db", *AGAIN],

@@ -29,6 +29,7 @@ from leaderboards.models import (
 )
 from modalities.append_only import AppendOnly
 from modalities.jobs import JobEvent
+from pwmsite.models import Mail, MailEvent
 from realdata.models import Calibration, CalibrationEvent
 from tests.factories import make_attempt, make_entry, make_user
 from tests.gallery.rows import make_run
@@ -42,6 +43,7 @@ HISTORY = [
     Decision,
     RunEvent,
     SpecCurveEvent,
+    MailEvent,
     *(kind.history.model for kind in (Entry, Method, TierScore)),
 ]
 REFUSED = "History cannot be changed or deleted"
@@ -59,6 +61,7 @@ def rows(db: None) -> None:
     Bound.objects.enqueue(**inputs)
     SpecCurve.objects.enqueue(method=first.method, parameter="probe_size", **inputs)
     Calibration.objects.enqueue(series="needle")
+    Mail.objects.enqueue(letter="sealed")
     connection.check_constraints()  # now, not at the end: PostgreSQL truncates nothing before that
 
 

@@ -57,13 +57,13 @@ def test_refused_job_has_failed_and_its_history_says_why():
 def test_mail_of_a_refusal_says_so_and_what_to_do(mailoutbox):
     run = run_into(REFUSED)
     (mail,) = mailoutbox
-    assert mail.subject == "Your run was refused"
+    assert mail.subject == f"Your {run.in_words()} was refused"
     assert mail.body.startswith(REFUSED.message)
     assert "Correct it, and send it again" in mail.body
     assert run.get_absolute_url() in mail.body
 
 
 def test_mail_of_a_fault_asks_for_no_correction(mailoutbox):
-    run_into(FAULT)
-    assert mailoutbox[0].subject == "Your run has failed"
+    run = run_into(FAULT)
+    assert mailoutbox[0].subject == f"Your {run.in_words()} has failed"
     assert "Correct" not in mailoutbox[0].body

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gallery.models import Run
-from tests.factories import make_user
+from modalities import physics
+from modalities.jobs.mail import notify_owner
+from tests.factories import make_attempt, make_method, make_modality, make_user
 from tests.gallery.rows import make_results, make_run
 
 pytestmark = pytest.mark.django_db
@@ -30,8 +32,18 @@ def test_success_is_told_with_the_address_of_the_page(
     run = ended(django_capture_on_commit_callbacks, succeed, started_by=user)
     (mail,) = mailoutbox
     assert mail.to == [user.email]
-    assert mail.subject == "Your run is done"
+    assert mail.subject == f"Your run of {run.modality.name} with wiener is done"
     assert f"http://127.0.0.1:8000{run.get_absolute_url()}" in mail.body
+
+
+def test_the_subject_names_modality_and_method(django_capture_on_commit_callbacks, mailoutbox):
+    user = make_user()
+    run = make_run(make_modality("stem", name="STEM"), method="wiener", started_by=user)
+    assert run.in_words() == f"run of STEM with {physics.METHODS['stem']['wiener'].label}"
+    attempt = make_attempt(run.modality, make_method(name="Mine"), "dev", started_by=user)
+    with django_capture_on_commit_callbacks(execute=True):
+        notify_owner(attempt, "succeeded")
+    assert mailoutbox[-1].subject == "Your submission of Mine to STEM, dev tier, is done"
 
 
 def test_failure_is_told_with_its_reason(django_capture_on_commit_callbacks, mailoutbox):

@@ -34,7 +34,9 @@ def test_ready_with_a_worker_that_reports(client: Client) -> None:
     answer = client.get("/readyz")
     assert answer.json() == {
         "ready": True,
-        "checks": dict.fromkeys(["database", "migrations", "broker", "storage", "worker"], "ok"),
+        "checks": dict.fromkeys(
+            ["database", "migrations", "broker", "cache", "storage", "worker", "static"], "ok"
+        ),
     }
     assert answer.status_code == 200
 

@@ -102,6 +102,8 @@ def deployment(
         web = [sys.executable, "-m", "gunicorn", "-c", "pwmsite/server.py"]
         kept = {"PWM_DATA_KEY", "PWM_SIGNING_KEY"}
         blind = {k: v for k, v in site.environment.items() if k not in kept}
+        # A machine of its own: nothing but the database, Redis and S3 is shared with `prepare`.
+        blind["PWM_VAR"] = str(tmp_path_factory.mktemp("web"))
         running.enter_context(servers.started(web, port, **options | {"env": blind}))
         worker = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "pwmsite", "worker", "--queues", "gallery"],

@@ -79,8 +79,8 @@ def test_a_machine_in_production_signs_only_with_a_key_that_it_was_given(tmp_pat
 @pytest.mark.parametrize(
     ("mail", "said"),
     [
-        ("", "optional console"),
-        ("smtp+tls://ann:secret@mail.example.org:587", "mandatory smtp"),
+        ("", "optional console console"),
+        ("smtp+tls://ann:secret@mail.example.org:587", "mandatory mail smtp"),
     ],
 )
 def test_addresses_are_confirmed_only_where_mail_can_be_sent(
@@ -88,7 +88,8 @@ def test_addresses_are_confirmed_only_where_mail_can_be_sent(
 ) -> None:
     asked = (
         "from django.conf import settings as s; "
-        "print(s.ACCOUNT_EMAIL_VERIFICATION, s.EMAIL_BACKEND.split('.')[-2])"
+        "print(s.ACCOUNT_EMAIL_VERIFICATION, s.EMAIL_BACKEND.split('.')[-2], "
+        "s.PWM_MAIL_BACKEND.split('.')[-2])"
     )
     done = ask(asked, tmp_path, PWM_EMAIL_URL=mail)
     assert done.stdout.strip() == said, done.stderr

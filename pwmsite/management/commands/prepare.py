@@ -14,7 +14,7 @@ OURS = ("gallery", "leaderboards", "modalities", "pwmsite", "realdata")
 
 
 class Command(BaseCommand):
-    help = "Bring database, catalogue and static files up to date, and make the administrator."
+    help = "Bring database and catalogue up to date, and make the administrator."
 
     def handle(self, **options: Any) -> None:
         try:
@@ -26,7 +26,6 @@ class Command(BaseCommand):
                 "PWM_DATABASE_URL names it."
             ) from error
         call_command("sync_catalogue", verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
         self.make_administrator()
 
     def make_administrator(self) -> None:
