@@ -24,6 +24,7 @@ AGAIN = (
     "tests/leaderboards/test_invariants.py",
     "tests/leaderboards/test_ranking.py",
     "tests/leaderboards/test_trust.py",
+    "tests/site/test_hostile_requests.py",
 )
 
 
