@@ -1,6 +1,7 @@
 """Addresses of methods, entries, submissions, the curator's desk and the history."""
 
 from django.urls import path
+from django.views.decorators.http import require_safe
 
 from .views import desk, entries, history, methods, registering, submissions
 
@@ -27,5 +28,5 @@ urlpatterns = [
     path("curate/<uuid:pk>/rerun/", desk.rerun, name="rerun"),
     path("curate/<uuid:pk>/progress/", desk.progress, name="desk_progress"),
     path("history/", history.history, name="history"),
-    path("history/feed.atom", history.HistoryFeed(), name="history_feed"),
+    path("history/feed.atom", require_safe(history.HistoryFeed()), name="history_feed"),
 ]

@@ -9,7 +9,6 @@ from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +21,7 @@ from leaderboards.board_rows import Row
 from leaderboards.export import BibTeXRenderer, CSVRenderer, LaTeXRenderer
 from leaderboards.models import Origin
 from modalities.models import Modality
+from modalities.pages import Pages
 
 BOARDS = tuple(as_of.BOARDS)
 
@@ -101,7 +101,7 @@ class BoardView(APIView):
     """
 
     renderer_classes = (JSONRenderer, CSVRenderer, LaTeXRenderer, BibTeXRenderer)
-    pagination_class = LimitOffsetPagination
+    pagination_class = Pages
 
     @extend_schema(
         operation_id="boards_retrieve",

@@ -64,8 +64,8 @@ def _submit(request: HttpRequest) -> HttpResponse:
 def _form(
     request: HttpRequest, form: SubmissionForm, asked: Any, status: int = 200
 ) -> HttpResponse:
-    chosen = Modality.objects.listed().filter(key=asked.get("modality", "")).first()
     modalities = list(Modality.objects.listed())
+    chosen = next((m for m in modalities if m.key == asked.get("modality")), None)
     context = {
         "form": form,
         "modality": chosen,

@@ -27,6 +27,7 @@ AGAIN = (
     "tests/leaderboards/test_trust.py",
     "tests/site/test_mail.py",
     "tests/site/test_sign_up.py",
+    "tests/site/test_hostile_requests.py",
 )
 
 
