@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from typing import Any, Self
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from structlog.contextvars import bound_contextvars
 
@@ -70,8 +71,16 @@ def run_next(kind: type[Job], queue: str, compute: Compute) -> Job | None:
     if job is None:
         log.info("No job is waiting in the queue %s; the message came late or twice.", queue)
     else:
+        _pass_on(kind, queue)
         run(job, compute)
     return job
+
+
+def _pass_on(kind: type[Job], queue: str) -> None:
+    """Send a message for the next job, where the broker keeps only one of a queue."""
+    waiting = kind._default_manager.queued().in_queue(queue).in_queue_order()
+    if settings.PWM_BROKER_MERGES and (job := waiting.first()):
+        job.notify()
 
 
 def claim_next(kind: type[Job], queue: str) -> Job | None:
