@@ -12,6 +12,8 @@ modality_pages = [
     path("<slug:key>/data/<slug:tier>.h5", data, name="data"),
 ]
 
+handler500 = "pwmsite.errors.server_error"
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("about/", views.about, name="about"),

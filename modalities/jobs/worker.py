@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from structlog.contextvars import bound_contextvars
 
+from modalities import disk
 from modalities.physics.progress import Cancelled, Report
 
 from .models import Job, LeaseLost
@@ -144,10 +145,15 @@ def explain(error: Exception) -> tuple[str, str]:
     """Turn an exception into the code and the sentence that users read."""
     if isinstance(error, JobFailed):
         return error.code, error.message
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if disk.is_full(error):
         return "disk_full", (
             "The server's disk is full, so nothing of this run was kept. "
             "Start it again after the operator has freed space."
+        )
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return "read_only", (
+            "The server's disk cannot be written at the moment, so nothing of this run was kept. "
+            "Start it again after the operator has looked at it."
         )
     if isinstance(error, MemoryError):
         return "memory", (
