@@ -5,7 +5,7 @@ ARGS ?=
 IN := .venv/bin/python -m
 LOCK := --quiet --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-options --no-emit-trusted-host
 
-.PHONY: run test lint bench lock dev realdata
+.PHONY: run test storm lint bench lock dev realdata
 
 run: ## Start the site and a worker on 127.0.0.1:$(PORT); one Ctrl-C stops all of it.
 	@PORT=$(PORT) exec $(PYTHON) pwmsite/bootstrap.py run
@@ -15,6 +15,9 @@ dev:
 
 test: dev ## Run the tests; `make test ARGS="tests/physics -x"` runs some of them.
 	@$(IN) pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
+
+storm: dev ## A thousand jobs, two hundred kills, and Redis away for five minutes (about an hour).
+	@PWM_FULL_TESTS=1 $(IN) pytest -s tests/chaos/thousand.py tests/chaos/test_kinds.py
 
 lint: dev ## Look at the code without running it.
 	@$(IN) ruff check .

@@ -44,7 +44,11 @@ class HashedUpload(TemporaryFileUploadHandler):
             self.request.upload_was_too_large = True  # type: ignore[attr-defined]
             raise SkipFile
         self._hash.update(raw_data)
-        super().receive_data_chunk(raw_data, start)
+        try:
+            super().receive_data_chunk(raw_data, start)
+        except OSError:  # the disk is full: give back at once what was taken of it
+            self.file.close()
+            raise
 
     def file_complete(self, file_size: int) -> Any:
         file = cast(HashedFile | None, super().file_complete(file_size))

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import json
+import math
 import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,10 @@ import h5py
 import numpy as np
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files import File
-from django.core.files.storage import default_storage
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
 
-from modalities import physics
+from modalities import disk, physics
 from modalities.physics import Array, Forward, Spec
 
 VERSION = 1
@@ -172,8 +173,10 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
 def build(spec: Spec, tier: str, report: physics.Report = physics.silent) -> Written:
     """Make a tier's measurements and write its challenge file and its truth file.
 
-    Both are written under temporary names and renamed, so that readers see whole files only.
+    Both are made in memory, written under temporary names and renamed, so that readers see whole
+    files only. Raise OSError (ENOSPC) where the disk is full, if possible before computing.
     """
+    _check_room(spec, tier)
     drawn = draw(spec, tier)
     H = physics.forward(spec, **drawn.mismatch)
     xs, ys = [], []
@@ -247,7 +250,7 @@ def _write_truth(spec: Spec, tier: str, truth: Truth) -> None:
         _dataset(h5, "x_true", truth.x, f"object {', '.join(spec.axes)}; {_range(truth.x)}")
         h5.attrs["true_spec"] = json.dumps(truth.mismatch)
 
-    _replace(_secret_path(spec, tier, "truth"), fill)
+    _keep_secret(_secret_path(spec, tier, "truth"), _hdf5(fill))
 
 
 def _write_challenge(spec: Spec, tier: str, ys: list[Array], truth: Truth | None) -> Written:
@@ -266,18 +269,14 @@ def _write_challenge(spec: Spec, tier: str, ys: list[Array], truth: Truth | None
         for i, name in enumerate(sample_names(spec, tier)):
             _fill_sample(h5.create_group(name), spec, tier, i, ys[i], nominal, truth)
 
-    if tier not in DOWNLOADABLE:
-        path = hidden_challenge_path(spec)
-        _replace(path, fill)
-        return Written(version_of(spec, tier), "", _sha256(path), path.stat().st_size)
-    with tempfile.TemporaryDirectory(dir=settings.VAR_DIR) as folder:
-        path = Path(folder) / f"{tier}.h5"
-        _write(path, fill)
-        name = challenge_name(spec, tier)
+    content = _hdf5(fill)
+    name = "" if tier not in DOWNLOADABLE else challenge_name(spec, tier)
+    if name:
         default_storage.delete(name)
-        with path.open("rb") as written:
-            default_storage.save(name, File(written))
-        return Written(version_of(spec, tier), name, _sha256(path), path.stat().st_size)
+        default_storage.save(name, ContentFile(content))
+    else:
+        _keep_secret(hidden_challenge_path(spec), content)
+    return Written(version_of(spec, tier), name, hashlib.sha256(content).hexdigest(), len(content))
 
 
 def _fill_sample(
@@ -375,27 +374,32 @@ def _dataset(group: h5py.Group, name: str, values: Array, description: str) -> N
     made.attrs["description"] = description
 
 
-def _replace(path: Path, fill: Any) -> None:
-    """Write a file that only the scorer may read, and rename it into place."""
+def _keep_secret(path: Path, content: bytes) -> None:
+    """Write a file that only the scorer may read."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chmod(Path(settings.TRUTH_DIR), 0o700)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".writing")
-    os.close(handle)
-    try:
-        _write(Path(temporary), fill)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    disk.replace(path, content)
 
 
-def _write(path: Path, fill: Any) -> None:
-    with h5py.File(path, "w", libver=("v110", "v110")) as h5:
+def _hdf5(fill: Callable[[h5py.File], None]) -> bytes:
+    """Make an HDF5 file in memory: where a disk gets full, HDF5 itself crashes instead of failing.
+
+    That is as much memory as the file is large, tens of megabytes.
+    """
+    made = io.BytesIO()
+    with h5py.File(made, "w", libver=("v110", "v110")) as h5:
         fill(h5)
+    return made.getvalue()
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _check_room(spec: Spec, tier: str) -> None:
+    """Raise OSError where the tier's files will not fit; they are compressed, so they take less."""
+    H = physics.forward(spec)
+    numbers = math.prod(H.in_shape) + math.prod(H.out_shape)
+    size = len(spec.samples(tier)) * numbers * (4 if H.in_dtype is float else 8)
+    disk.need(Path(settings.TRUTH_DIR), size)
+    if isinstance(default_storage, FileSystemStorage):
+        disk.need(Path(default_storage.location), size)
 
 
 def spec_errors(

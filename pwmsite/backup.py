@@ -26,6 +26,8 @@ from django.conf import settings
 from django.core.files.storage import FileSystemStorage, storages
 from django.db import connection, connections
 
+from modalities import disk
+
 LIST = "checksums.json"
 KEYS = ("secret_key", "data_key", "signing_key")
 CHUNK = 1 << 20
@@ -50,26 +52,64 @@ def write(target: Path) -> int:
     """Write a backup to ``target``, readable by its owner alone; return how many files it holds.
 
     The site may run meanwhile. The database is copied first and files are never overwritten, so
-    that every file which the copied rows name is in the backup.
+    that every file which the copied rows name is in the backup. A file that is there already is
+    never replaced: it may be the only backup.
     """
-    draft = target.with_name(f".{target.name}.unfinished")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    taken = BackupError(f"{target} exists already; give the backup a name of its own.")
+    if target.exists():
+        raise taken
     try:
-        with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
-            sums = {name: _add(tar, name, path) for name, path in _contents()}
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as folder:
+            disk.need(target.parent, _size())
+            draft = Path(folder) / target.name
+            count = _write(draft)
+            _place(draft, target)
+    except FileExistsError as error:
+        raise taken from error
+    except (OSError, sqlite3.Error) as error:
+        if disk.is_full(error):
+            raise BackupError(
+                f"the disk of {target.parent} is full; free some space, or name another disk "
+                f"({error})."
+            ) from error
+        raise
+    return count
+
+
+def _write(draft: Path) -> int:
+    """Write all of a backup to disk; return how many files it holds."""
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            sums = {name: _add(tar, name, path) for name, path in _contents(draft.parent)}
             listed = json.dumps({"engine": connection.vendor, "files": sums}).encode()
             entry = tarfile.TarInfo(LIST)
             entry.size = len(listed)
             tar.addfile(entry, io.BytesIO(listed))
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+        file.flush()
+        os.fsync(file.fileno())
     return len(sums)
 
 
-def _contents() -> Iterator[tuple[str, Path]]:
-    with tempfile.TemporaryDirectory() as scratch:
-        yield "database", dump_database(Path(scratch) / "database")
+def _place(draft: Path, target: Path) -> None:
+    """Give the draft its name; raise FileExistsError where another file took it meanwhile."""
+    try:
+        os.link(draft, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk that knows no links, such as exFAT
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        draft.replace(target)
+
+
+def _contents(scratch: Path) -> Iterator[tuple[str, Path]]:
+    dump = dump_database(scratch / "database")
+    yield "database", dump
+    dump.unlink()
+    yield from _files()
+
+
+def _files() -> Iterator[tuple[str, Path]]:
     for name in KEYS:
         if (settings.VAR_DIR / name).exists():
             yield name, settings.VAR_DIR / name
@@ -77,6 +117,14 @@ def _contents() -> Iterator[tuple[str, Path]]:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.name.startswith("."):
                 yield f"{name}/{path.relative_to(folder)}", path
+
+
+def _size() -> int:
+    """Say about how many bytes a backup takes; an SQLite database is there twice for a moment."""
+    size = sum(path.stat().st_size for _, path in _files())
+    if connection.vendor == "sqlite":
+        size += 2 * Path(connection.settings_dict["NAME"]).stat().st_size
+    return size
 
 
 def _add(tar: tarfile.TarFile, name: str, path: Path) -> str:

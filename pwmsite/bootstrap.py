@@ -34,7 +34,9 @@ class CannotStart(Exception):
 
 
 def say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the terminal is where this program speaks
+    """Tell the terminal; a terminal that is gone, or a full disk behind it, stops nothing."""
+    with contextlib.suppress(OSError):
+        os.write(1, (line + "\n").encode())
 
 
 # ---------------------------------------------------------------- what the machine must offer

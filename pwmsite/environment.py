@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from kombu.transport import TRANSPORT_ALIASES
 
 WEAKEST_KEY = 50  # characters; what Django's own check (security.W009) asks for
 DISTINCT_IN_KEY = 5
@@ -133,11 +134,12 @@ def broker(url: str, folder: Path) -> dict[str, Any]:
         )
     if scheme != "filesystem":
         return {"url": url, "options": _hurry(scheme)}
+    TRANSPORT_ALIASES["folder"] = "pwmsite.folder_broker:Transport"
     messages, control = folder / "messages", folder / "control"
     for path in (messages, control):
         path.mkdir(parents=True, exist_ok=True)
     return {
-        "url": "filesystem://localhost",
+        "url": "folder://localhost",
         "options": {
             "data_folder_in": str(messages),
             "data_folder_out": str(messages),

@@ -44,6 +44,9 @@ def configure(as_json: bool, level: str) -> dict[str, Any]:
         "loggers": {
             # Django adds handlers of its own to these; ours at the root is enough.
             "django": {"handlers": [], "level": level, "propagate": True},
+            # What Celery says of a message ("succeeded", for a job that was given back too) is not
+            # what became of the job, which the job's own moves tell.
+            "celery.app.trace": {"level": "WARNING"},
             "django.server": {"handlers": [], "level": level, "propagate": True},
             # One line per request, which a terminal at home is spared.
             "pwmsite.access": {"level": level if as_json else "WARNING"},

@@ -10,6 +10,7 @@ import structlog
 from celery import bootsteps
 from celery.worker import WorkController
 from django.db import DatabaseError, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 log = structlog.get_logger(__name__)
@@ -19,16 +20,15 @@ def report(worker: WorkController, started_at: datetime) -> None:
     """Note that ``worker`` is there; a database that is away is a warning, not the worker's end."""
     from pwmsite.models import FORGOTTEN, Worker
 
-    now = timezone.now()
     described = {
         "queues": sorted(queue.name for queue in worker.app.amqp.queues.consume_from.values()),
         "processes": worker.concurrency,
         "started_at": started_at,
-        "seen_at": now,
+        "seen_at": Now(),
     }
     try:
         Worker.objects.update_or_create(name=worker.hostname, defaults=described)
-        Worker.objects.filter(seen_at__lt=now - FORGOTTEN).delete()
+        Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN).delete()
     except DatabaseError as error:
         log.warning("The worker's report could not be written.", error=str(error))
     finally:

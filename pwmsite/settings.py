@@ -242,6 +242,8 @@ SPECTACULAR_SETTINGS = {
 _broker = environment.broker(env("PWM_BROKER_URL", default="filesystem://"), VAR_DIR / "broker")
 CELERY_BROKER_URL = _broker["url"]
 CELERY_BROKER_TRANSPORT_OPTIONS = _broker["options"]
+# The embedded broker keeps one unread message of a queue, so that who reads it sends the next.
+PWM_BROKER_MERGES = _broker["url"].startswith("folder:")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a worker waits for its broker
 # RabbitMQ closes a channel that takes half an hour for a message; the job continues.

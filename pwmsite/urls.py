@@ -13,6 +13,8 @@ modality_pages = [
 ]
 
 handler429 = views.too_many  # what allauth answers when a limit is reached
+handler500 = "pwmsite.errors.server_error"
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("about/", views.about, name="about"),

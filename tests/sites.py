@@ -59,7 +59,7 @@ class Site:
         self.environment = mine | threads | home | environment
         self.log = folder / "log.txt"
         self.workers: list[Worker] = []
-        self.prefix: list[str] = []  # what a worker's command is an argument of
+        self.prefix: list[str] = []  # what the commands of worker and console are arguments of
         self._console: subprocess.Popen[str] | None = None
 
     def manage(self, *arguments: str) -> str:
@@ -70,7 +70,7 @@ class Site:
         """Evaluate ``code`` in a Django process of this site; ``given`` are its arguments."""
         if self._console is None:
             self._console = subprocess.Popen(
-                [sys.executable, "-c", CONSOLE],
+                [*self.prefix, sys.executable, "-c", CONSOLE],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.PIPE,
@@ -89,7 +89,7 @@ class Site:
         """Make the tables, and a purse for the tests' own kind of job."""
         self.migrate()
         self.do("from tests.naps.models import *")
-        self.do("purse = Purse.objects.create(credits=1000)")
+        self.do("purse = Purse.objects.create(credits=CREDITS)")
 
     def migrate(self) -> None:
         """Make the tables; an SQLite file is made once for all tests of a run, and copied."""

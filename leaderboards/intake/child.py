@@ -12,13 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-CPU_SECONDS = 2
 MEMORY_BYTES = 160 << 20
 
 
 def main() -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    from expectation import Expectation
+    from expectation import CPU_SECONDS, Expectation
     from lockdown import LockdownError, lock_down
     from parse import parse, warm_up
 

@@ -6,6 +6,9 @@ import json
 import math
 from dataclasses import asdict, dataclass
 
+CPU_SECONDS = 2  # that reading a file may take
+LARGEST_VALUE = 1e6  # most that |x_hat| and the end of an interval may be
+
 
 @dataclass(frozen=True)
 class Expectation:

@@ -92,8 +92,9 @@ def _memory_in_use() -> int:
 def _limit(cpu_seconds: int, memory_bytes: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu = int(used.ru_utime + used.ru_stime) + cpu_seconds
+    # One second apart, so that SIGXCPU ends the process and says why; SIGKILL could be anybody's.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     for which, value in (
-        (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),

@@ -15,12 +15,12 @@ from typing import Any
 
 import h5py
 import numpy as np
-from expectation import Expectation
+from expectation import LARGEST_VALUE, Expectation
 from h5py import h5a, h5d, h5f, h5g, h5o, h5s, h5t, h5z
+from superblock import unfinished
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LARGEST_JSON = 64 << 10
-LARGEST_VALUE = 1e6
 MOST_CHUNKS = 4096
 MOST_NAMES = 64
 FLOATS = (
@@ -88,12 +88,24 @@ def parse(image: bytes, expected: Expectation) -> Parsed:
     if len(image) > expected.largest_file:
         most = expected.largest_file
         return Parsed([f"The file is larger than the {most:,} bytes that a submission may have."])
+    if not image:
+        return Parsed(["The file is empty; expected HDF5."])
     if image[:8] != SIGNATURE:
         return Parsed(["The file is not HDF5: its first eight bytes are not HDF5's signature."])
     try:
         root = h5g.open(h5f.open_file_image(image), b"/")
-    except Exception as error:
-        return Parsed([f"The file cannot be opened as HDF5: {_reason(error)}."])
+    except MemoryError:
+        raise
+    except Exception:
+        why = unfinished(image) or "HDF5 cannot open the file; its structure is damaged."
+        return Parsed([why])
+    found = _parse(root, image, expected)
+    if found.problems and (why := unfinished(image)):
+        found.problems.insert(0, why)
+    return found
+
+
+def _parse(root: h5g.GroupID, image: bytes, expected: Expectation) -> Parsed:
     found = Parsed(_unexpected_names(root, "", expected.samples))
     problems = found.problems
     for name in expected.samples:
@@ -117,6 +129,8 @@ def parse(image: bytes, expected: Expectation) -> Parsed:
             except MemoryError:
                 raise
             except Exception as error:
+                if "alloc" in str(error):  # HDF5 was refused memory, and says it in its own words
+                    raise MemoryError from error
                 problems.append(f"{where}: HDF5 cannot read it: {_reason(error)}.")
     return found
 
@@ -365,18 +379,20 @@ def _parameter(name: str, value: object, low: float, high: float) -> float:
 
 
 def _text(owner: h5g.GroupID | h5d.DatasetID, name: bytes) -> str:
-    """Read a scalar text attribute of at most 64 KiB."""
+    """Read an attribute that is one text of at most 64 KiB; MATLAB writes arrays of one."""
     attribute = h5a.open(owner, name)
     kind = attribute.get_type()
     if not isinstance(kind, h5t.TypeStringID):
         raise Problem(f"expected a text, got {_type_name(kind)}.")
-    if attribute.get_space().get_simple_extent_type() != h5s.SCALAR:
+    space = attribute.get_space()
+    is_one = space.get_simple_extent_type() == h5s.SCALAR or space.get_simple_extent_npoints() == 1
+    if not is_one:
         raise Problem("expected a single text, got an array.")
     if not kind.is_variable_str() and kind.get_size() > LARGEST_JSON:
         raise Problem(f"expected at most {LARGEST_JSON} bytes of JSON, got {kind.get_size()}.")
-    value = np.empty((), dtype=kind.dtype)
+    value = np.empty(space.shape, dtype=kind.dtype)
     attribute.read(value, mtype=h5t.py_create(kind.dtype))
-    text = value[()]
+    text = value.reshape(())[()]
     raw = text if isinstance(text, bytes) else str(text).encode(errors="surrogateescape")
     if len(raw) > LARGEST_JSON:
         raise Problem(f"expected at most {LARGEST_JSON} bytes of JSON, got {len(raw)}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import signal
@@ -11,20 +10,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
-from .expectation import Expectation
+from .answer import Intervals, Malformed, arrays, intervals, problems, sentence, specs
+from .expectation import CPU_SECONDS, Expectation
 
 CHILD = Path(__file__).resolve().parent / "child.py"
 WALL_SECONDS = 30
 LONGEST_HEADER = 1 << 20
-
-Intervals = dict[str, tuple[float, float] | None]
+WALLS = ("--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/")
 
 
 class Refused(ValueError):
@@ -66,18 +66,21 @@ def read_submission(upload: BinaryIO, expected: Expectation) -> Reading:
         )
     os.lseek(upload.fileno(), 0, os.SEEK_SET)
     header, body = _run(upload, expected)
-    if "unavailable" in header:
-        raise IntakeUnavailable(
-            f"Uploads are not read on this server: {header['unavailable']}. "
-            "The operator can start it on Linux 5.13 or newer with Landlock and seccomp."
+    try:
+        if "unavailable" in header:
+            raise IntakeUnavailable(
+                f"Uploads are not read on this server: {sentence(header['unavailable'])}. "
+                "The operator can start it on Linux 5.13 or newer with Landlock and seccomp."
+            )
+        if "problems" in header:
+            raise Refused(problems(header["problems"]))
+        return Reading(
+            arrays(body, expected),
+            specs(header.get("specs"), expected),
+            intervals(header.get("intervals"), expected),
         )
-    if "problems" in header:
-        raise Refused(header["problems"])
-    return Reading(
-        _arrays(body, expected),
-        _specs(header["specs"], expected),
-        [_intervals(found, expected) for found in header["intervals"]],
-    )
+    except Malformed:
+        raise Refused(["The reader gave no proper answer; the file was not scored."]) from None
 
 
 def _run(upload: BinaryIO, expected: Expectation) -> tuple[dict, bytes]:
@@ -91,7 +94,8 @@ def _run(upload: BinaryIO, expected: Expectation) -> tuple[dict, bytes]:
         cwd="/",
         start_new_session=True,
     )
-    timer = threading.Timer(WALL_SECONDS, child.kill)
+    overtime = threading.Event()
+    timer = threading.Timer(WALL_SECONDS, lambda: (overtime.set(), child.kill()))
     timer.start()
     with child:
         try:
@@ -102,45 +106,30 @@ def _run(upload: BinaryIO, expected: Expectation) -> tuple[dict, bytes]:
             timer.cancel()
             child.kill()
     line, _, body = answer.partition(b"\n")
-    try:
-        return json.loads(line), body
-    except ValueError:
-        raise Refused([_ending(child.returncode)]) from None
+    with suppress(ValueError, RecursionError):
+        if isinstance(header := json.loads(line), dict):
+            return header, body
+    if overtime.is_set():
+        raise Refused([f"The file takes more than {WALL_SECONDS} s to read; it was not scored."])
+    raise _ending(child.returncode)
 
 
-def _ending(returncode: int) -> str:
+def _ending(returncode: int) -> Exception:
     """Say why a child ended without an answer."""
-    if returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        return "The file takes more than 2 s of CPU time to read; it was not scored."
-    return "HDF5 stopped while reading the file; the file is damaged, and it was not scored."
-
-
-def _arrays(body: bytes, expected: Expectation) -> list[np.ndarray]:
-    size = expected.bytes_per_sample
-    if len(body) != size * len(expected.samples):
-        raise Refused(["The file could not be read to its end; it was not scored."])
-    count = math.prod(expected.shape)
-    return [
-        np.frombuffer(body, expected.dtype, count, i * size).reshape(expected.shape).copy()
-        for i in range(len(expected.samples))
-    ]
-
-
-def _specs(specs: list[dict[str, float]], expected: Expectation) -> list[dict[str, float]]:
-    """Take the child's word for nothing: names and ranges are held here again."""
-    for spec in specs:
-        if set(spec) != set(expected.ranges) or not all(
-            low <= float(spec[name]) <= high for name, (low, high) in expected.ranges.items()
-        ):
-            raise Refused(["The corrected spec lies outside the ranges."])
-    return [{name: float(value) for name, value in spec.items()} for spec in specs]
-
-
-def _intervals(found: dict[str, Any] | None, expected: Expectation) -> Intervals | None:
-    if found is None:
-        return None
-    ends = {name: found[name] for name in expected.ranges}
-    return {name: None if e is None else (float(e[0]), float(e[1])) for name, e in ends.items()}
+    # bubblewrap tells the signal that ended its child as a shell does: 128 and its number.
+    number = -returncode if returncode < 0 else returncode - 128
+    if number == signal.SIGXCPU:
+        return Refused(
+            [f"The file takes more than {CPU_SECONDS} s of CPU time to read; it was not scored."]
+        )
+    if number == signal.SIGKILL:
+        return IntakeUnavailable(
+            "The reader of the file was killed, most likely because the server is short of memory. "
+            "Start this again when less is running, or tell the operator."
+        )
+    return Refused(
+        ["HDF5 stopped while reading the file; the file is damaged, and it was not scored."]
+    )
 
 
 @lru_cache(maxsize=1)
@@ -153,6 +142,6 @@ def _bubblewrap() -> tuple[str, ...]:
     path = shutil.which("bwrap")
     if path is None or os.geteuid() == 0:
         return ()
-    words = (path, "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/")
+    words = (path, *WALLS)
     probe = subprocess.run([*words, "true"], capture_output=True, timeout=10)
     return words if probe.returncode == 0 else ()

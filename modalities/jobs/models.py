@@ -280,10 +280,17 @@ class Job(models.Model):
 
     def notify(self) -> None:
         """Tell the broker that there is work. A broker that is away is no error: the sweeper tries
-        again."""
+        again.
+
+        The header lets a broker keep one unread message of a queue (pwmsite/folder_broker.py).
+        """
         try:
             current_app.send_task(
-                self.task_name, args=[str(self.pk), self.queue], queue=self.queue, retry=False
+                self.task_name,
+                args=[str(self.pk), self.queue],
+                queue=self.queue,
+                retry=False,
+                headers={"merge": True},
             )
         except Exception as error:  # any error of the transport
             log.warning("The broker did not take the message of %s: %s.", self, error)
@@ -344,6 +351,7 @@ class Job(models.Model):
 
     def _record(self, event: str, by: str = "", detail: str = "") -> None:
         self.events.create(event=event, token=self.token, worker=by[:200], detail=detail)
+        transaction.on_commit(lambda: log.info("%s: %s.", self, event))
         self.after_move(event)
         if self.started_by_id:
             transaction.on_commit(lambda: mail.notify_owner(self, event))

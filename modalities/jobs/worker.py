@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from typing import Any, Self
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from structlog.contextvars import bound_contextvars
 
+from modalities import disk
 from modalities.physics.progress import Cancelled, Report
 
 from .models import Job, LeaseLost
@@ -70,8 +72,16 @@ def run_next(kind: type[Job], queue: str, compute: Compute) -> Job | None:
     if job is None:
         log.info("No job is waiting in the queue %s; the message came late or twice.", queue)
     else:
+        _pass_on(kind, queue)
         run(job, compute)
     return job
+
+
+def _pass_on(kind: type[Job], queue: str) -> None:
+    """Send a message for the next job, where the broker keeps only one of a queue."""
+    waiting = kind._default_manager.queued().in_queue(queue).in_queue_order()
+    if settings.PWM_BROKER_MERGES and (job := waiting.first()):
+        job.notify()
 
 
 def claim_next(kind: type[Job], queue: str) -> Job | None:
@@ -135,10 +145,15 @@ def explain(error: Exception) -> tuple[str, str]:
     """Turn an exception into the code and the sentence that users read."""
     if isinstance(error, JobFailed):
         return error.code, error.message
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if disk.is_full(error):
         return "disk_full", (
             "The server's disk is full, so nothing of this run was kept. "
             "Start it again after the operator has freed space."
+        )
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return "read_only", (
+            "The server's disk cannot be written at the moment, so nothing of this run was kept. "
+            "Start it again after the operator has looked at it."
         )
     if isinstance(error, MemoryError):
         return "memory", (

@@ -88,10 +88,10 @@ class RabbitMQ(Server):
 class Postgres(Server):
     """A database that recovers from its log after a restart; it cannot run as root."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         options: dict[str, Any] = {
             "cwd": folder,
-            "env": {"LC_ALL": "C", "PATH": os.environ["PATH"]},
+            "env": {"LC_ALL": "C", "PATH": os.environ["PATH"]} | environment,
         }
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tests.chaos.storm import LEASE, TAKEN, Plan, Storm
 from tests.needs import FULL
 from tests.sites import Site, site
 
+AWAY = 300.0 if FULL else LEASE  # seconds for which the broker is gone in mid-storm
 MAX_TRIES = 3  # as the pages say
 PATIENCE = 2400.0 if FULL else 900.0  # only ends a storm that goes on for ever
 
@@ -101,12 +102,20 @@ def test_one_machine_with_one_worker_loses_nothing(embedded: Site):
     what_was_lost_came_back_at_once(storm)
 
 
+def accidents(database: Postgres, broker: Redis) -> dict[str, Callable[[], None]]:
+    def broker_away() -> None:
+        broker.kill()
+        time.sleep(AWAY)
+        broker.start()
+
+    return {"restart database": database.restart, "broker away": broker_away}
+
+
 def test_two_workers_on_postgresql_and_redis_lose_nothing(
     distributed: Site, database: Postgres, broker: Redis
 ):
     plan = Plan(60, 2, 2, kills=20, freezes=5, cancels=3) if FULL else Plan(10, 2, 1, 4, 1, 1)
-    accidents = {"restart database": database.restart, "restart broker": broker.restart}
-    storm = Storm(distributed, plan, accidents)
+    storm = Storm(distributed, plan, accidents(database, broker))
     storm.blow(PATIENCE)
     nothing_is_lost(storm)
     what_was_lost_came_back_at_once(storm)

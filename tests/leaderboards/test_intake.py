@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
-from leaderboards.intake.reader import CHILD, Refused, read_submission
+from leaderboards.intake import reader
+from leaderboards.intake.reader import CHILD, IntakeUnavailable, Refused, read_submission
 from tests.leaderboards import hostile
 from tests.leaderboards.hostile import (
     ACCEPTED,
@@ -21,7 +24,7 @@ from tests.leaderboards.hostile import (
     SHAPE,
     write,
 )
-from tests.needs import FULL
+from tests.needs import FULL, needs
 
 
 def problems_of(path: Path, expected=EXPECTED) -> list[str]:
@@ -100,6 +103,48 @@ def test_a_block_before_the_signature_is_refused(path):
 def test_what_is_not_hdf5_is_refused(content, path):
     path.write_bytes(content)
     assert "HDF5" in problems_of(path)[0]
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_file_that_its_program_never_closed_is_called_so(libver, flushed, path):
+    program = f"""
+import os, h5py
+file = h5py.File({str(path)!r}, "w", libver={libver!r})
+for name in {EXPECTED.samples!r}:
+    file.create_group(name)["x_hat"] = [[0.5] * {SHAPE[1]}] * {SHAPE[0]}
+    if {flushed}:
+        file.flush()
+        break
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    if flushed:
+        with path.open("ab") as file:  # what HDF5 has allotted since, and not yet noted
+            file.write(bytes(2048))
+    problems = problems_of(path)
+    assert "not closed by the program that wrote it" in problems[0]
+    assert "h5py.File" in problems[0]
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+@pytest.mark.parametrize("part", [0.0005, 0.3, 0.9999])
+def test_a_file_cut_short_is_called_so(libver, part, path):
+    content = write(path, file={"libver": libver}).read_bytes()
+    path.write_bytes(content[: max(20, int(len(content) * part))])
+    (problem,) = problems_of(path)
+    assert "The file is cut short" in problem
+
+
+def test_text_in_an_array_of_one_is_taken_as_matlab_writes_it(path):
+    def edit(h5):
+        hostile.spec([hostile.SPEC])(h5)
+        hostile.intervals(np.array([[b'{"tilt": null, "gain": [0, 1]}']]))(h5)
+
+    write(path, edit)
+    reading = reading_of(path)
+    assert reading.corrected_spec[1] == {"tilt": 0.25, "gain": 1.0}
+    assert reading.spec_intervals[1] == {"tilt": None, "gain": (0.0, 1.0)}
 
 
 def test_every_problem_is_reported_at_once(path):
@@ -236,10 +281,120 @@ def test_the_locked_down_child_can_compute_and_nothing_else(probe, allowed):
     assert (done.stdout == "allowed") is allowed, (done.stdout, done.stderr)
 
 
-def test_endless_computing_is_stopped_by_the_limit():
+def test_endless_computing_is_stopped_by_the_limit_with_a_signal_that_says_so():
     program = LOCKED.format(folder=str(CHILD.parent), probe="while True: pass")
     done = subprocess.run([sys.executable, "-I", "-c", program], check=False)
-    assert done.returncode < 0
+    assert done.returncode == -signal.SIGXCPU
+
+
+@pytest.fixture(params=["alone", "in bubblewrap"])
+def child(request, tmp_path, monkeypatch):
+    """Let the reader run another program as its child, with or without bubblewrap around it."""
+    words = ()
+    if request.param == "in bubblewrap":
+        words = (needs("bwrap", "bubblewrap"), *reader.WALLS)
+        if subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
+            pytest.skip("This machine lets bubblewrap make no sandbox.")
+    monkeypatch.setattr(reader, "_bubblewrap", lambda: words)
+    # Inside bubblewrap, /tmp is the host's, read-only.
+    program = tmp_path / "child.py"
+    monkeypatch.setattr(reader, "CHILD", program)
+    return program
+
+
+def test_a_child_stopped_for_its_cpu_time_is_reported_as_that(child, path):
+    child.write_text(
+        "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (0, 1))\nwhile True: pass"
+    )
+    assert "2 s of CPU time" in problems_of(write(path))[0]
+
+
+def test_a_child_that_takes_too_long_is_reported_as_that(child, path, monkeypatch):
+    monkeypatch.setattr(reader, "WALL_SECONDS", 0.5)
+    child.write_text("import time\ntime.sleep(3600)")
+    assert "more than 0.5 s to read" in problems_of(write(path))[0]
+
+
+def test_a_child_killed_from_outside_is_no_fault_of_the_file(child, path):
+    child.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    with write(path).open("rb") as upload, pytest.raises(IntakeUnavailable, match="memory"):
+        read_submission(upload, EXPECTED)
+
+
+def test_a_child_that_crashes_has_read_a_damaged_file(child, path):
+    child.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")
+    assert "damaged" in problems_of(write(path))[0]
+
+
+ARRAYS = np.zeros((2, *SHAPE), "<f4")
+SPECS = [{"tilt": 0.25, "gain": 1.0}] * 2
+GOOD = {"specs": SPECS, "intervals": [None, {"tilt": [0, 1], "gain": None}]}
+TOO_LARGE = np.where(np.arange(SHAPE[1]) == 3, 1e7, ARRAYS).astype("<f4")
+NAN = np.where(np.arange(SHAPE[1]) == 3, np.nan, ARRAYS).astype("<f4")
+
+
+def answering(header: object, body: bytes = ARRAYS.tobytes()) -> str:
+    """Write a child that a hostile file controls: it answers what it likes."""
+    program = "import sys\nsys.stdout.buffer.write({!r})"
+    return program.format(json.dumps(header).encode() + b"\n" + body)
+
+
+def test_a_proper_answer_is_taken(child, path):
+    child.write_text(answering(GOOD))
+    assert reading_of(write(path)).spec_intervals == [None, {"tilt": (0.0, 1.0), "gain": None}]
+
+
+@pytest.mark.parametrize("child", ["alone"], indirect=True)
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        ({}, b""),
+        ({"problems": "all is well"}, b""),
+        ({"problems": []}, b""),
+        ({"problems": [None]}, b""),
+        ({"problems": [{"a": 1}]}, b""),
+        ({"problems": ["no"] * 1001}, b""),
+        ({"unavailable": ["no"]}, b""),
+        (GOOD | {"specs": SPECS[:1]}, ARRAYS),
+        (GOOD | {"specs": SPECS * 2}, ARRAYS),
+        (GOOD | {"specs": "two"}, ARRAYS),
+        (GOOD | {"specs": [SPECS[0], []]}, ARRAYS),
+        (GOOD | {"specs": [SPECS[0], {"tilt": 0.25}]}, ARRAYS),
+        (GOOD | {"specs": [SPECS[0], {"tilt": "0.25", "gain": 1}]}, ARRAYS),
+        (GOOD | {"specs": [SPECS[0], {"tilt": True, "gain": 1}]}, ARRAYS),
+        (GOOD | {"specs": [SPECS[0], {"tilt": 3, "gain": 1}]}, ARRAYS),
+        (GOOD | {"specs": [SPECS[0], {"tilt": float("nan"), "gain": 1}]}, ARRAYS),
+        ({"specs": SPECS}, ARRAYS),
+        (GOOD | {"intervals": [None]}, ARRAYS),
+        (GOOD | {"intervals": [None, {"tilt": None}]}, ARRAYS),
+        (GOOD | {"intervals": [None, {"tilt": [0], "gain": None}]}, ARRAYS),
+        (GOOD | {"intervals": [None, {"tilt": [1, 0], "gain": None}]}, ARRAYS),
+        (GOOD | {"intervals": [None, {"tilt": [0, 1e400], "gain": None}]}, ARRAYS),
+        (GOOD, ARRAYS[:1]),
+        (GOOD, np.zeros((3, *SHAPE), "<f4")),
+        (GOOD, NAN),
+        (GOOD, TOO_LARGE),
+    ],
+)
+def test_an_answer_that_no_honest_child_gives_is_refused(child, path, header, body):
+    child.write_text(answering(header, bytes(body)))
+    assert problems_of(write(path)) == [
+        "The reader gave no proper answer; the file was not scored."
+    ]
+
+
+@pytest.mark.parametrize("child", ["alone"], indirect=True)
+def test_a_message_of_the_child_is_cut_and_cleaned(child, path):
+    child.write_text(answering({"problems": ["\x1b[31m" + "x" * 5000]}))
+    (problem,) = problems_of(write(path))
+    assert problem.startswith("?[31mxxx")
+    assert len(problem) == 1000
+
+
+@pytest.mark.parametrize("child", ["alone"], indirect=True)
+def test_an_answer_nested_without_end_is_no_answer(child, path):
+    child.write_text("import sys\nsys.stdout.write('[' * 100_000 + '\\n')")
+    assert "damaged" in problems_of(write(path))[0]
 
 
 def test_the_child_gets_nothing_of_the_servers_environment(path, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ import pytest
 from django.core.files.base import ContentFile, File
 
 from modalities.storage import WholeFileStorage
-from tests.needs import needs
+from tests.disks import disk
 from tests.servers import HOST, free_port, started
 from tests.sites import site, wait
 
@@ -69,30 +69,32 @@ def test_what_a_dead_writer_left_is_found_once_it_is_old(storage: WholeFileStora
     assert list(storage.unfinished()) == [left]
 
 
-def unshare() -> list[str]:
-    """Give the command that runs another one with mounts of its own."""
-    options = [needs("unshare", "util-linux"), "-m"] + ["-Ur"] * (os.geteuid() != 0)
-    try:
-        subprocess.run([*options, "true"], check=True, capture_output=True)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"This machine lets nobody mount: {error.stderr.decode()}")
-    return options
-
-
-def test_full_disk_fails_the_job_with_a_reason_and_leaves_no_partial_file(tmp_path: Path):
-    disk = tmp_path / "media"
-    disk.mkdir()
-    mount = f"mount -t tmpfs -o size={SMALL_DISK}k tmpfs {disk} && exec " + '"$@"'
-    with site(tmp_path, PWM_LEASE_SECONDS="4") as full:
+@pytest.mark.parametrize(
+    ("fault", "cure", "code", "words"),
+    [
+        (f"size={SMALL_DISK}k", "size=1m", "disk_full", "disk is full"),
+        ("ro", "rw", "read_only", "cannot be written"),
+    ],
+)
+def test_disk_that_fails_in_the_middle_of_a_job_is_named_and_leaves_no_partial_file(
+    tmp_path: Path, fault: str, cure: str, code: str, words: str
+):
+    with disk(tmp_path / "media", "1m") as media, site(tmp_path, PWM_LEASE_SECONDS="10") as full:
         full.prepare()
-        full.do("nap = Nap.objects.buy(purse, seconds=0.2)")
-        full.prefix = [*unshare(), "sh", "-c", mount, "sh"]
-        worker = full.worker()
+        full.do("nap = Nap.objects.buy(purse, seconds=1.0)")
+        full.prefix = media.enter
+        full.worker()
+        wait(lambda: full.do("nap.refresh_from_db() or nap.state") == "running")
+        media.remount(fault)
         wait(lambda: full.do("nap.refresh_from_db() or nap.has_ended"))
-        assert full.do("(nap.state, nap.error_code)") == ["failed", "disk_full"]
-        assert "disk is full" in full.do("nap.error_message")
-        assert files(Path(f"/proc/{worker.children()[0]}/root{disk}")) == []
-        assert "All invariants hold" in full.manage("check_invariants")
+        assert full.do("(nap.state, nap.error_code)") == ["failed", code]
+        assert words in full.do("nap.error_message")
+        assert media.files() == []
+        media.remount(cure)
+        assert full.do("nap.restart()")
+        wait(lambda: full.do("nap.refresh_from_db() or nap.has_ended"))
+        assert (full.do("nap.state"), len(media.files())) == ("succeeded", 1)
+        full.kill_workers()  # before its disk goes
 
 
 @pytest.fixture

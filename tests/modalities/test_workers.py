@@ -88,6 +88,11 @@ def test_worker_that_is_asked_to_stop_gives_its_job_back(embedded: Site):
     worker.process.wait(300)
     assert state(embedded) == "queued"
     assert embedded.do("nap.tries") == 0
+    about = [
+        line for line in embedded.log.read_text().splitlines() if embedded.do("str(nap.pk)") in line
+    ]
+    assert any("released" in line for line in about)
+    assert not any("succeeded" in line for line in about)
     clean(embedded)
 
 
@@ -129,6 +134,23 @@ def test_message_that_the_broker_lost_is_sent_again(embedded: Site):
         message.unlink()
     embedded.worker()
     wait(lambda: state(embedded) == "succeeded")
+    clean(embedded)
+
+
+def test_a_queue_has_one_unread_message_however_many_jobs_wait(embedded: Site):
+    """And every process of a worker gets its share."""
+    messages = embedded.folder / "broker" / "messages"
+    embedded.do("naps = [Nap.objects.buy(purse, seconds=0.05).pk for _ in range(30)]")
+    embedded.do("naps += [Nap.objects.buy(purse, seconds=3600).pk for _ in range(3)]")
+    embedded.do("from modalities.jobs.sweeper import sweep")
+    for _ in range(3):
+        embedded.do("Nap.objects.queued().update(message_sent_at=None)")
+        embedded.do("sweep()")
+        assert len(list(messages.glob("*.gallery.msg"))) == 1
+    embedded.worker(2)
+    wait(lambda: embedded.do("Nap.objects.filter(pk__in=naps).succeeded().count()") == 30)
+    wait(lambda: embedded.do("Nap.objects.running().count()") == 2)
+    assert len(list(messages.glob("*.gallery.msg"))) <= 1
     clean(embedded)
 
 

@@ -9,6 +9,8 @@ from django.db.models import F, Q
 
 from modalities.jobs import Job, JobEvent, JobQuerySet, State, invariants
 
+CREDITS = 10_000  # in a full purse
+
 
 class Purse(models.Model):
     """Credits; spent by one conditional UPDATE and a line in the ledger, never read and saved."""
@@ -98,8 +100,8 @@ def credits_add_up() -> list[str]:
         kept = Nap.objects.filter(purse=purse).exclude(state__in=(State.FAILED, State.CANCELLED))
         if spent != kept.count():
             wrong.append(f"{spent} credits are spent on {kept.count()} naps.")
-        if purse.credits + spent != 1000:
-            wrong.append(f"{purse.credits} credits are left and {spent} spent, of 1000.")
+        if purse.credits + spent != CREDITS:
+            wrong.append(f"{purse.credits} credits are left and {spent} spent, of {CREDITS}.")
     return wrong
 
 

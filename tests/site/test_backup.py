@@ -1,5 +1,7 @@
 """A backup brings the whole site back, and a damaged one changes nothing."""
 
+import errno
+import os
 import stat
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pwmsite import backup as backups
 from tests.sites import PLAIN, ROOT, Site
 
 FILL = """
@@ -96,6 +99,35 @@ def test_a_folder_that_is_a_volume_is_filled_and_not_replaced(
 
 def test_only_its_owner_may_read_a_backup(backup: Path) -> None:
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_there_is_never_overwritten(site: Place, tmp_path: Path) -> None:
+    first = tmp_path / "backup.tar"
+    first.write_text("the only backup of last year")
+    done = site.run("backup", str(first))
+    assert done.returncode == 1
+    assert "exists already; give the backup a name of its own" in done.stderr
+    assert first.read_text() == "the only backup of last year"
+    assert [path.name for path in tmp_path.iterdir()] == ["backup.tar"]
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_made_meanwhile_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "This disk knows no links.")
+
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse)
+    draft, other = tmp_path / "draft", tmp_path / "other"
+    draft.write_text("new")
+    other.write_text("another process was quicker")
+    with pytest.raises(FileExistsError):
+        backups._place(draft, other)
+    assert other.read_text() == "another process was quicker"
+    backups._place(draft, tmp_path / "free")
+    assert (tmp_path / "free").read_text() == "new"
 
 
 def test_a_site_that_is_there_is_not_replaced_unasked(site: Place, backup: Path) -> None:
