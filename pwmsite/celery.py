@@ -8,6 +8,9 @@ from collections.abc import Sequence
 import structlog
 from celery import Celery, Task, signals
 from celery.platforms import SecurityWarning
+from celery.worker import WorkController
+
+log = structlog.get_logger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pwmsite.settings")
 
@@ -31,6 +34,16 @@ def prepare_to_stop(**kwargs: object) -> None:
     from modalities.jobs import worker
 
     worker.stopping = multiprocessing.get_context("fork").Event()
+
+
+@signals.celeryd_after_setup.connect
+def refuse_to_start_in_vain(instance: WorkController, **kwargs: object) -> None:
+    """End a worker that lacks what its queues need, before it takes a job."""
+    from leaderboards.can_score import why_not
+
+    if problem := why_not(instance.app.amqp.queues.consume_from):
+        log.critical("The worker does not start.", reason=problem)
+        raise SystemExit(1)
 
 
 @signals.worker_shutting_down.connect

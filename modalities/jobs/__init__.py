@@ -10,7 +10,7 @@ duplicated.
 
 from .models import Job, JobEvent, JobQuerySet, LeaseLost, kinds
 from .rules import ENDED, LEASE, LIVE, State
-from .worker import JobFailed, JobRefused
+from .worker import JobFailed, JobRefused, NotHere
 
 __all__ = [
     "ENDED",
@@ -22,6 +22,7 @@ __all__ = [
     "JobQuerySet",
     "JobRefused",
     "LeaseLost",
+    "NotHere",
     "State",
     "kinds",
 ]

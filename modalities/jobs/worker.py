@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.synchronize import Event
 from typing import Any, Self
 
@@ -24,7 +25,7 @@ from structlog.contextvars import bound_contextvars
 
 from modalities.physics.progress import Cancelled, Report
 
-from .models import Job, LeaseLost
+from .models import Job, JobQuerySet, LeaseLost
 from .rules import HEAD_OF_QUEUE, LEASE
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 
 Save = Callable[[], None]
 Compute = Callable[[Any, Report], Save]
+CanDo = Callable[[Any], bool]
 
 
 # Set in the worker's main process, seen in the processes of its pool (pwmsite/celery.py).
@@ -44,6 +46,11 @@ stopping: Event | None = None
 
 class Stopping(Exception):
     """The worker stops: the job goes back to its queue, and another worker starts it again."""
+
+
+class NotHere(Exception):
+    """What the job needs is not on this machine: the job goes back, and waits for a worker that
+    has it."""
 
 
 class JobFailed(Exception):
@@ -58,15 +65,20 @@ class JobRefused(JobFailed):
     """What a person gave to the job is wrong: no fault of the server, so no traceback."""
 
 
-def run_next(kind: type[Job], queue: str, compute: Compute) -> Job | None:
-    """Run the job that has waited longest in ``queue``, because a message says that one waits.
+def anything(job: Job) -> bool:
+    return True
 
-    Return it as it was when it began.
+
+def run_next(kind: type[Job], queue: str, compute: Compute, can_do: CanDo = anything) -> Job | None:
+    """Run the job that is next in ``queue``, because a message says that one waits.
+
+    Return it as it was when it began. Jobs that this machine cannot do (``can_do``) are left to
+    other workers.
 
     Messages come late, twice, out of order or never: that there is work is all they can say. A job
     whose worker died is the oldest, and so the next.
     """
-    job = claim_next(kind, queue)
+    job = claim_next(kind, queue, can_do)
     if job is None:
         log.info("No job is waiting in the queue %s; the message came late or twice.", queue)
     else:
@@ -74,13 +86,22 @@ def run_next(kind: type[Job], queue: str, compute: Compute) -> Job | None:
     return job
 
 
-def claim_next(kind: type[Job], queue: str) -> Job | None:
-    """Claim the first job of ``queue`` that no other worker takes before; None if none waits."""
-    waiting = kind._default_manager.queued().in_queue(queue)
-    for job in waiting.in_queue_order()[:HEAD_OF_QUEUE]:
+def claim_next(kind: type[Job], queue: str, can_do: CanDo = anything) -> Job | None:
+    """Claim the first job of ``queue`` that this machine can do and no other worker takes before;
+    None if there is none."""
+    waiting = kind._default_manager.queued().in_queue(queue).in_queue_order()
+    for job in islice(_doable(waiting, can_do), HEAD_OF_QUEUE):
         if job.claim(worker_name()):
             return job
     return None
+
+
+def _doable(waiting: JobQuerySet[Job], can_do: CanDo) -> Iterator[Job]:
+    for job in waiting.iterator(HEAD_OF_QUEUE):
+        if can_do(job):
+            yield job
+        else:
+            log.warning("%s waits: what it needs is not on this machine.", job)
 
 
 def run(job: Job, compute: Compute) -> None:
@@ -115,6 +136,9 @@ def _run_with_heartbeat(job: Job, compute: Compute) -> None:
         except Cancelled:
             heartbeat.retry_while_database_away(job.stop)
         except Stopping:
+            heartbeat.retry_while_database_away(job.release)
+        except NotHere as lacking:
+            log.warning("The job goes back to its queue: %s", lacking)
             heartbeat.retry_while_database_away(job.release)
         except (LeaseLost, *DATABASE_AWAY):
             raise
