@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,13 @@ PREFIX = "pwm_"  # so that scanners for leaked secrets recognise a token
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def alive(self) -> "WorkerQuerySet":
         return self.filter(seen_at__gt=timezone.now() - SILENCE)
+
+    def processes_by_queue(self) -> "Counter[str]":
+        """Count, for each queue that living workers serve, the processes that may take its jobs."""
+        counted: Counter[str] = Counter()
+        for worker in self.alive():
+            counted.update(dict.fromkeys(worker.queues, worker.processes))
+        return counted
 
 
 class Worker(models.Model):

@@ -9,10 +9,11 @@ duplicated.
 """
 
 from .models import Job, JobEvent, JobQuerySet, LeaseLost, kinds
-from .rules import ENDED, LEASE, LIVE, State
+from .rules import BACKGROUND, ENDED, LEASE, LIVE, State
 from .worker import JobFailed, JobRefused, NotHere
 
 __all__ = [
+    "BACKGROUND",
     "ENDED",
     "LEASE",
     "LIVE",

@@ -30,6 +30,7 @@ from .rules import (
     LIVE,
     MAX_TRIES,
     OVERDUE,
+    QUEUE_ORDER,
     State,
 )
 
@@ -68,7 +69,7 @@ class JobQuerySet(models.QuerySet[AnyJob]):
         return self.filter(queue=queue)
 
     def in_queue_order(self) -> Self:
-        return self.order_by("queued_at", "pk")
+        return self.order_by(*QUEUE_ORDER)
 
     def expired(self) -> Self:
         """Running jobs whose lease has run out, or ends later than any lease can: the database's
@@ -77,7 +78,7 @@ class JobQuerySet(models.QuerySet[AnyJob]):
 
     def overdue(self) -> Self:
         """Jobs at the head of their queue whose message a worker should have received by now."""
-        place = Window(RowNumber(), partition_by="queue", order_by=("queued_at", "pk"))
+        place = Window(RowNumber(), partition_by="queue", order_by=QUEUE_ORDER)
         heads = self.queued().order_by().annotate(place=place).filter(place__lte=HEAD_OF_QUEUE)
         return self.queued().filter(OVERDUE, pk__in=heads.values("pk"))
 
