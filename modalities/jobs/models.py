@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q, Window
 from django.db.models.functions import Now, RowNumber
+from structlog.contextvars import get_contextvars
 
 from modalities.append_only import AppendOnly, AppendOnlyQuerySet
 
@@ -89,7 +90,7 @@ class JobQuerySet(models.QuerySet[AnyJob]):
         """
         with transaction.atomic():
             job = self.create(**{"queue": self.model.default_queue} | fields)
-            job._record("queued")
+            job._record("queued", detail=_asked())
             transaction.on_commit(job.notify)
         return job
 
@@ -159,6 +160,12 @@ class Job(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request that asked for the job; "" where none did. One query."""
+        asked = self.events.filter(event__in=("queued", "restarted")).order_by("-pk")
+        return (asked.values_list("detail", flat=True).first() or "").removeprefix(_REQUEST)
 
     def path(self, name: str) -> str:
         """Name a file of this try in the storage; the token keeps tries apart."""
@@ -260,7 +267,8 @@ class Job(models.Model):
         fresh: dict[str, Any] = {"tries": 0, "cancel_requested_at": None}
         fresh |= {"error_code": "", "error_message": ""}
         ended = Q(state__in=(State.FAILED, State.CANCELLED))
-        moved = self._move("restarted", ended, by, queued_at=Now(), **fresh, **_waiting())
+        again = {"queued_at": Now(), **fresh, **_waiting()}
+        moved = self._move("restarted", ended, by, _asked(), **again)
         if moved:
             transaction.on_commit(self.notify)
         return moved
@@ -344,6 +352,15 @@ class Job(models.Model):
         self.after_move(event)
         if self.started_by_id:
             transaction.on_commit(lambda: mail.notify_owner(self, event))
+
+
+_REQUEST = "request "
+
+
+def _asked() -> str:
+    """Say in which request a job is asked for, so that its log lines and the request's meet."""
+    request_id = get_contextvars().get("request_id", "")
+    return f"{_REQUEST}{request_id}" if request_id else ""
 
 
 _NOT_CANCELLED = Q(cancel_requested_at__isnull=True)

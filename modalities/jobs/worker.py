@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from itertools import islice
 from multiprocessing.synchronize import Event
 from typing import Any, Self
 
 from django.db import InterfaceError, OperationalError, connection
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, unbind_contextvars
 
 from modalities.physics.progress import Cancelled, Report
 
@@ -112,7 +113,8 @@ def run(job: Job, compute: Compute) -> None:
     """
     with bound_contextvars(job=str(job.pk), token=job.token):
         try:
-            _run_with_heartbeat(job, compute)
+            with _request_of(job):
+                _run_with_heartbeat(job, compute)
         except LeaseLost as lost:
             log.warning("Stopped: %s", lost)
         except DATABASE_AWAY as error:
@@ -120,6 +122,15 @@ def run(job: Job, compute: Compute) -> None:
                 "The database is unreachable; the job returns to its queue when its lease ends: %s",
                 error,
             )
+
+
+@contextmanager
+def _request_of(job: Job) -> Iterator[None]:
+    """Put the request that asked for ``job`` on every line; its message may be another's."""
+    request_id = job.request_id
+    unbind_contextvars("request_id")
+    with bound_contextvars(**{"request_id": request_id} if request_id else {}):
+        yield
 
 
 def worker_name() -> str:
@@ -185,7 +196,10 @@ class Heartbeat:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._thread = threading.Thread(target=self._run, name=f"heartbeat-{job.pk}", daemon=True)
+        # Its lines in the log name the job too: a thread begins without the context of its maker.
+        run = copy_context().run
+        name = f"heartbeat-{job.pk}"
+        self._thread = threading.Thread(target=run, args=(self._run,), name=name, daemon=True)
         self._computing_thread: int | None = None
         self._guard = threading.Lock()
         self._closed = threading.Event()
