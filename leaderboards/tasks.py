@@ -7,6 +7,7 @@ from celery import shared_task
 from modalities.jobs.worker import run_next
 
 from . import bundle, signing
+from .can_score import has_data
 from .models import Attempt, Bound, Entry, SpecCurve
 from .ranking import rank_what_waits
 from .scoring import studies
@@ -21,7 +22,7 @@ def attempt(pk: str, queue: str) -> None:
 
     Its entry's evidence is signed at once, so that nobody has to wait for that later.
     """
-    done = run_next(Attempt, queue, compute)
+    done = run_next(Attempt, queue, compute, has_data)
     rank_what_waits()
     for entry in Entry.objects.filter(attempts=done.pk) if done else ():
         sign(str(entry.pk))

@@ -209,7 +209,12 @@ def is_built(spec: Spec, tier: str) -> bool:
         if tier in DOWNLOADABLE
         else hidden_challenge_path(spec).exists()
     )
-    return challenge and _secret_path(spec, tier, "truth").exists()
+    return challenge and has_truth(spec, tier)
+
+
+def has_truth(spec: Spec, tier: str) -> bool:
+    """Say whether the tier's truth lies on this machine; the tier's key must be set."""
+    return _secret_path(spec, tier, "truth").exists()
 
 
 def load_truth(spec: Spec, tier: str) -> Truth:

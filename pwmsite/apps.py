@@ -8,13 +8,14 @@ class SiteConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from modalities.jobs import sweeper
+        from modalities.jobs import forecast, sweeper
 
         from . import mail
-        from .models import Mail
+        from .models import Mail, Worker
 
         mail.name_the_site()
         sweeper.ALSO.append(Mail.objects.retry_due)
+        forecast.is_served = lambda queue: queue in Worker.objects.processes_by_queue()
 
 
 class AdminConfig(admin.AdminConfig):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 from celery import current_app
+from django.conf import settings
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -73,6 +74,16 @@ def check_worker() -> None:
         )
 
 
+def check_queues() -> None:
+    """A worker that died or was never started leaves its queues behind, while others go on."""
+    known = [queue.name for queue in settings.CELERY_TASK_QUEUES]
+    served = Worker.objects.processes_by_queue()
+    if unserved := [name for name in known if name not in served]:
+        raise NotReady(
+            f"No worker serves {' and '.join(unserved)}: what waits there stays until one starts."
+        )
+
+
 CHECKS: dict[str, Callable[[], None]] = {
     "database": check_database,
     "migrations": check_migrations,
@@ -80,6 +91,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "cache": check_cache,
     "storage": check_storage,
     "worker": check_worker,
+    "queues": check_queues,
 }
 # Every machine answers for itself: what another one has found out says nothing here.
 OWN_CHECKS: dict[str, Callable[[], None]] = {"static": check_static}

@@ -3,7 +3,7 @@
 One loop per process reads all requests and sends all answers (waitress); threads only compute. A
 client that sends or reads slowly holds a connection and some buffer. This module adds to waitress:
 deadlines for headers and bodies, a limit of connections per client, a limit of the body that
-depends on the address, threads of their own for uploads and for health, and an access log.
+depends on the address, threads of their own for uploads and for health, and a line in the log for each refusal.
 docs/decisions/web-server.md compares this with other servers.
 """
 
@@ -37,8 +37,7 @@ CONNECTIONS = 1000  # of one process
 PER_CLIENT = 64  # of one process
 DISCARDED = 256 * 1024**2  # bytes that are read of a body too large, so that its sender gets 413
 
-access_log = "pwmsite.access"
-access = structlog.get_logger(access_log)
+access = structlog.get_logger("pwmsite.access")
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that waits is no event
 
 
@@ -159,32 +158,7 @@ class Request(HTTPRequestParser):
         return self.begun_at + BODY_SECONDS + self.body_bytes_received / SLOWEST
 
 
-class Logged:
-    """A task that leaves one line in the access log."""
-
-    def service(self) -> None:
-        try:
-            super().service()  # type: ignore[misc]
-        finally:
-            self._log()
-
-    def _log(self: Any) -> None:
-        if not self.wrote_header or not logging.getLogger(access_log).isEnabledFor(logging.INFO):
-            return
-        request = (self.channel.requests or [self.request])[0]
-        has_body = self.has_body and request.command != "HEAD"
-        access.info(
-            "request",
-            method=request.command,
-            path=request.path,
-            status=int(self.status.split()[0]),
-            bytes=(self.content_length or self.content_bytes_written) if has_body else 0,
-            seconds=round(time.time() - self.start_time, 4),
-            address=self.channel.client or self.channel.addr[0],
-        )
-
-
-class Page(Logged, WSGITask):
+class Page(WSGITask):
     """A request that the site answers."""
 
     def get_environment(self) -> dict[str, Any]:
@@ -198,8 +172,21 @@ class Page(Logged, WSGITask):
         return environ
 
 
-class Refusal(Logged, ErrorTask):
-    """A request that the server answers by itself."""
+class Refusal(ErrorTask):
+    """A request that the server answers by itself, so that the site's own log does not see it."""
+
+    def service(self) -> None:
+        try:
+            super().service()
+        finally:
+            if self.wrote_header:
+                access.info(
+                    "refused",
+                    method=self.request.command,
+                    path=self.request.path,
+                    status=int(self.status.split()[0]),
+                    address=self.channel.client or self.channel.addr[0],
+                )
 
 
 class Channel(HTTPChannel):

@@ -1,5 +1,6 @@
 """Logs: one line per event, with the job it belongs to; JSON in production, readable at home."""
 
+import logging
 from typing import Any
 
 import structlog
@@ -14,7 +15,14 @@ ALWAYS: list[Processor] = [
 
 
 def configure(as_json: bool, level: str) -> dict[str, Any]:
-    """Set up structlog and return Django's ``LOGGING``; both write through the same handler."""
+    """Set up structlog and return Django's ``LOGGING``; both write through the same handler.
+
+    Requests have a line each in production; at home, where one person looks at the terminal, with
+    the level DEBUG alone.
+    """
+    logging.captureWarnings(True)
+    access = level if as_json or level == "DEBUG" else "WARNING"
+    ours = {"handlers": [], "level": level, "propagate": True}
     structlog.configure(
         processors=[*ALWAYS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -42,13 +50,15 @@ def configure(as_json: bool, level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Django adds handlers of its own to these; ours at the root is enough.
-            "django": {"handlers": [], "level": level, "propagate": True},
+            # Django and gunicorn add handlers of their own to these; ours at the root is enough.
+            "django": ours,
+            "django.server": ours,
+            # Every 4xx has its line in the log of requests, without the keys that a path may hold.
+            "django.request": {"level": "ERROR"},
+            "gunicorn.error": ours,
             # What Celery says of a message ("succeeded", for a job that was given back too) is not
             # what became of the job, which the job's own moves tell.
             "celery.app.trace": {"level": "WARNING"},
-            "django.server": {"handlers": [], "level": level, "propagate": True},
-            # One line per request, which a terminal at home is spared.
-            "pwmsite.access": {"level": level if as_json else "WARNING"},
+            "pwmsite.access": {"level": access},
         },
     }

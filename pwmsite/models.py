@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections import Counter
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
@@ -28,6 +29,13 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
     def alive(self) -> "WorkerQuerySet":
         """Those that reported lately by the database's clock, the only one that all share."""
         return self.filter(seen_at__gt=Now() - SILENCE, seen_at__lte=Now() + SILENCE)
+
+    def processes_by_queue(self) -> "Counter[str]":
+        """Count, for each queue that living workers serve, the processes that may take its jobs."""
+        counted: Counter[str] = Counter()
+        for worker in self.alive():
+            counted.update(dict.fromkeys(worker.queues, worker.processes))
+        return counted
 
 
 class Worker(models.Model):

@@ -96,6 +96,12 @@ def queues_of(kind: type[Job]) -> list[Queue]:
     ]
 
 
+def processes_of_queues() -> dict[str, int]:
+    """Count the processes that may take jobs of each queue, 0 where no worker serves it."""
+    served = Worker.objects.processes_by_queue()
+    return {queue.name: served[queue.name] for queue in settings.CELERY_TASK_QUEUES}
+
+
 def failures() -> list[Failure]:
     """Count what went wrong lately by kind and error code, the most frequent first."""
     found = [
@@ -186,6 +192,9 @@ def lines() -> Iterator[str]:
     yield f"pwm_workers {len(alive)}"
     yield "# TYPE pwm_worker_processes gauge"
     yield f"pwm_worker_processes {sum(worker.processes for worker in alive)}"
+    yield "# TYPE pwm_queue_processes gauge"
+    for name, processes in processes_of_queues().items():
+        yield f'pwm_queue_processes{{queue="{name}"}} {processes}'
     yield "# TYPE pwm_disk_free_bytes gauge"
     for disk in disks():
         if disk.free is not None:

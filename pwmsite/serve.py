@@ -1,4 +1,4 @@
-"""Run the whole site on one machine: web server, worker with its clock, one Ctrl-C for all.
+"""Run the whole site on one machine: web server, workers with their clock, one Ctrl-C for all.
 
 ``python -m pwmsite.serve FD`` is started by pwmsite/bootstrap.py with the listening socket as
 file descriptor FD, which stays open while the web server is started again. A process that dies is
@@ -105,20 +105,40 @@ def _why(code: int) -> str:
     return f"exit code {code}"
 
 
+# What people wait for, and what the site computes by itself.
+QUEUES = {"people": "scoring,gallery", "site": "hidden"}
+
+
+def _worker(name: str, processes: int, *options: str) -> list[str]:
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "pwmsite", "worker"]
+    command += [
+        "--hostname",
+        f"{name}@%h",
+        "--queues",
+        QUEUES[name],
+        "--concurrency",
+        str(processes),
+    ]
+    return [*command, "--without-gossip", "--without-mingle", "--loglevel", "WARNING", *options]
+
+
 def programs(listener: int) -> list[Program]:
-    """Return the site's processes: web server, worker, and the one that fills an empty site."""
+    """Return the site's processes: web server, workers, and the one that fills an empty site."""
     python = sys.executable
     one_thread = {
         name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     }
     web = [python, "-m", "gunicorn", "-c", "pwmsite/server.py"]
-    worker = [python, "-m", "celery", "--quiet", "-A", "pwmsite", "worker", "--beat"]
-    worker += ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+    processes = int(os.environ.get("PWM_WORKERS") or len(os.sched_getaffinity(0)))
     fill = [python, "manage.py", "fill"]
     return [
         Program("The web server", web, {"PWM_BIND": f"fd://{listener}"}, passed=(listener,)),
-        # Pages come first: the worker computes with what the web server leaves.
-        Program("The worker", worker, one_thread, niceness=5),
+        # Pages come first, then what people wait for, which is never behind what the site computes
+        # by itself. Two processes at least: a file is scored in a second, a gallery takes minutes.
+        Program(
+            "The worker", _worker("people", max(2, processes), "--beat"), one_thread, niceness=5
+        ),
+        Program("The background worker", _worker("site", processes), one_thread, niceness=15),
         Program("Filling the site", fill, one_thread, niceness=5, runs_once=True),
     ]
 

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "simple_history",
 ]
 MIDDLEWARE = [
+    "pwmsite.request_log.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "pwmsite.permissions_policy.deny_devices",
     "pwmsite.sound.NoNul",

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
-from modalities.jobs import LIVE, Job, JobEvent, JobQuerySet
+from modalities.jobs import BACKGROUND, LIVE, Job, JobEvent, JobQuerySet
 from modalities.physics.versions import program_sha256
 
 
@@ -24,7 +24,7 @@ class Calibration(Job):
     """One blind calibration and reconstruction of a measured series."""
 
     task_name = "realdata.tasks.calibrate"
-    default_queue = "gallery"
+    default_queue = BACKGROUND
     files_folder = "realdata"
 
     series = models.CharField(max_length=40)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -28,6 +30,7 @@ from leaderboards.models import (
 from modalities import physics
 from modalities.jobs import State
 from modalities.models import Modality, TierName
+from pwmsite.models import Worker
 
 _numbers = count(1)
 CATALOGUED = physics.keys()
@@ -39,6 +42,19 @@ def make_user(**fields: Any) -> User:
     values = {"username": f"person{n}", "email": f"person{n}@example.org"} | fields
     password = values.pop("password", "correct horse")
     return User.objects.create_user(**values, password=password)
+
+
+def make_worker(seen_ago: timedelta = timedelta(), **fields: Any) -> Worker:
+    """A worker of all queues, as it reported itself ``seen_ago``."""
+    now = timezone.now()
+    values = {
+        "name": "pwm@here",
+        "processes": 2,
+        "queues": [queue.name for queue in settings.CELERY_TASK_QUEUES],
+        "started_at": now,
+        "seen_at": now - seen_ago,
+    }
+    return Worker.objects.create(**values | fields)
 
 
 def make_modality(key: str = "stem", **fields: Any) -> Modality:

@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from modalities import physics
 from modalities.append_only import WrittenOnce
-from modalities.jobs import LIVE, Job, JobEvent, JobQuerySet, State
+from modalities.jobs import BACKGROUND, LIVE, Job, JobEvent, JobQuerySet, State
 from modalities.models import Modality, TierName
 
 from .entry import TierScore
@@ -34,7 +34,7 @@ from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant, is_calibrated
 # So many of a person's files may wait at once: their bytes lie on the server meanwhile.
 MOST_LIVE = 40
 # Who serves what: files are read in the sandbox, everything else is run.
-QUEUES = {Kind.FILE: "scoring", Kind.BASELINE: "hidden", Kind.PROGRAM: "hidden"}
+QUEUES = {Kind.FILE: "scoring", Kind.BASELINE: BACKGROUND, Kind.PROGRAM: BACKGROUND}
 _GONE = (State.FAILED, State.CANCELLED)
 # Nobody may change these once an attempt has its score.
 EVIDENCE = (

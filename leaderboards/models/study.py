@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from django.db import models
 from django.db.models import Q
 
-from modalities.jobs import Job, JobEvent, JobQuerySet, State
+from modalities.jobs import BACKGROUND, Job, JobEvent, JobQuerySet, State
 from modalities.models import Modality
 
 from .fields import Sha256Field
@@ -30,7 +30,7 @@ class Study(Job):
     """
 
     # Behind the baselines, which were queued earlier: boards come first.
-    default_queue = "hidden"
+    default_queue = BACKGROUND
 
     modality = models.ForeignKey(Modality, models.PROTECT, related_name="%(class)ss")
     inputs = Sha256Field()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from leaderboards import counting, programs
 from leaderboards.models import Attempt, Kind
-from modalities.jobs import JobFailed
+from modalities.jobs import JobFailed, NotHere
 from modalities.jobs.files import Files
 from modalities.jobs.usage import measured
 from modalities.physics import Report
@@ -42,11 +42,6 @@ def _run(attempt: Attempt, report: Report) -> Result:
             return uploads.score(first, attempt, report)
         if first.kind == Kind.BASELINE:
             return baselines.run(attempt, report, from_nothing=is_again)
-    except FileNotFoundError:
-        raise JobFailed(
-            "no_truth",
-            f"The data of the {attempt.tier} tier are not on the machine that scores. The operator "
-            "has to run build_datasets there; then start this again. Nothing counts against a "
-            "quota.",
-        ) from None
+    except FileNotFoundError as missing:  # it was there when the job was taken
+        raise NotHere(f"The data of the {attempt.tier} tier cannot be read: {missing}.") from None
     raise JobFailed("no_programs", programs.NOT_YET)

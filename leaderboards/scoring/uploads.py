@@ -68,6 +68,12 @@ def _read(first: Attempt, attempt: Attempt) -> Reading:
             reading = read_submission(upload, expectation(first.modality.spec, first.tier))
             _require_a_calibration(first, reading)
             return reading
+    except FileNotFoundError:
+        raise JobFailed(
+            "file_lost",
+            "The file that was sent is not in the site's storage any more. The operator has to "
+            "look there; then start this again, or send the file once more.",
+        ) from None
     except Refused as refused:
         Attempt.objects.filter(pk=attempt.pk, token=attempt.token).update(problems=refused.problems)
         count = len(refused.problems)

@@ -9,10 +9,11 @@ duplicated.
 """
 
 from .models import Job, JobEvent, JobQuerySet, LeaseLost, kinds
-from .rules import ENDED, LEASE, LIVE, State
-from .worker import JobFailed, JobRefused
+from .rules import BACKGROUND, ENDED, LEASE, LIVE, State
+from .worker import JobFailed, JobRefused, NotHere
 
 __all__ = [
+    "BACKGROUND",
     "ENDED",
     "LEASE",
     "LIVE",
@@ -22,6 +23,7 @@ __all__ = [
     "JobQuerySet",
     "JobRefused",
     "LeaseLost",
+    "NotHere",
     "State",
     "kinds",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
@@ -10,18 +11,30 @@ from django.db.models import Q, Subquery
 from django.utils import timezone
 
 from .models import Job, JobQuerySet
-from .rules import State
+from .rules import OF_THE_SITE, State
 
 REMEMBERED = 20
 
 
+def assume_served(queue: str) -> bool:
+    return True
+
+
+# Tells whether a worker serves a queue; the site, which knows its workers, sets its own.
+is_served: Callable[[str], bool] = assume_served
+
+
 @dataclass(frozen=True)
 class Forecast:
-    """``place`` is 1 for the next job to start, None when it runs; times are None when unknown."""
+    """``place`` is 1 for the next job to start, None when it runs; times are None when unknown.
+
+    is_unserved: the job waits in a queue that no worker serves at present.
+    """
 
     place: int | None
     starts_at: datetime | None
     ends_at: datetime | None
+    is_unserved: bool = False
 
 
 def forecast(job: Job, alike: JobQuerySet) -> Forecast:
@@ -31,6 +44,8 @@ def forecast(job: Job, alike: JobQuerySet) -> Forecast:
     durations.
     """
     place = place_in_queue(job)
+    if place is not None and not is_served(job.queue):
+        return Forecast(place, None, None, is_unserved=True)
     took = mean_duration(alike)
     if took is None or not job.is_live:
         return Forecast(place, job.started_at if place is None else None, None)
@@ -50,7 +65,8 @@ def place_in_queue(job: Job) -> int | None:
     jobs = type(job)._default_manager
     # Compared inside the database: SQLite keeps times as text, with as many digits as were written.
     since = jobs.filter(pk=job.pk).values("queued_at")
-    before = Q(queued_at__lt=Subquery(since)) | Q(queued_at=Subquery(since), pk__lt=job.pk)
+    earlier = Q(queued_at__lt=Subquery(since)) | Q(queued_at=Subquery(since), pk__lt=job.pk)
+    before = earlier & ~OF_THE_SITE if job.started_by_id else earlier | ~OF_THE_SITE
     return jobs.queued().in_queue(job.queue).filter(before).count() + 1
 
 

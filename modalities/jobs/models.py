@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q, Window
 from django.db.models.functions import Now, RowNumber
+from structlog.contextvars import get_contextvars
 
 from modalities.append_only import AppendOnly, AppendOnlyQuerySet
 
@@ -30,6 +31,7 @@ from .rules import (
     LIVE,
     MAX_TRIES,
     OVERDUE,
+    QUEUE_ORDER,
     State,
 )
 
@@ -68,7 +70,7 @@ class JobQuerySet(models.QuerySet[AnyJob]):
         return self.filter(queue=queue)
 
     def in_queue_order(self) -> Self:
-        return self.order_by("queued_at", "pk")
+        return self.order_by(*QUEUE_ORDER)
 
     def expired(self) -> Self:
         """Running jobs whose lease has run out, or ends later than any lease can: the database's
@@ -77,7 +79,7 @@ class JobQuerySet(models.QuerySet[AnyJob]):
 
     def overdue(self) -> Self:
         """Jobs at the head of their queue whose message a worker should have received by now."""
-        place = Window(RowNumber(), partition_by="queue", order_by=("queued_at", "pk"))
+        place = Window(RowNumber(), partition_by="queue", order_by=QUEUE_ORDER)
         heads = self.queued().order_by().annotate(place=place).filter(place__lte=HEAD_OF_QUEUE)
         return self.queued().filter(OVERDUE, pk__in=heads.values("pk"))
 
@@ -88,7 +90,7 @@ class JobQuerySet(models.QuerySet[AnyJob]):
         """
         with transaction.atomic():
             job = self.create(**{"queue": self.model.default_queue} | fields)
-            job._record("queued")
+            job._record("queued", detail=_asked())
             transaction.on_commit(job.notify)
         return job
 
@@ -158,6 +160,12 @@ class Job(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def request_id(self) -> str:
+        """The id of the request that asked for the job; "" where none did. One query."""
+        asked = self.events.filter(event__in=("queued", "restarted")).order_by("-pk")
+        return (asked.values_list("detail", flat=True).first() or "").removeprefix(_REQUEST)
 
     def path(self, name: str) -> str:
         """Name a file of this try in the storage; the token keeps tries apart."""
@@ -259,7 +267,8 @@ class Job(models.Model):
         fresh: dict[str, Any] = {"tries": 0, "cancel_requested_at": None}
         fresh |= {"error_code": "", "error_message": ""}
         ended = Q(state__in=(State.FAILED, State.CANCELLED))
-        moved = self._move("restarted", ended, by, queued_at=Now(), **fresh, **_waiting())
+        again = {"queued_at": Now(), **fresh, **_waiting()}
+        moved = self._move("restarted", ended, by, _asked(), **again)
         if moved:
             transaction.on_commit(self.notify)
         return moved
@@ -355,6 +364,15 @@ class Job(models.Model):
         self.after_move(event)
         if self.started_by_id:
             transaction.on_commit(lambda: mail.notify_owner(self, event))
+
+
+_REQUEST = "request "
+
+
+def _asked() -> str:
+    """Say in which request a job is asked for, so that its log lines and the request's meet."""
+    request_id = get_contextvars().get("request_id", "")
+    return f"{_REQUEST}{request_id}" if request_id else ""
 
 
 _NOT_CANCELLED = Q(cancel_requested_at__isnull=True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 LEASE = timedelta(seconds=getattr(settings, "PWM_LEASE_SECONDS", 30))
@@ -14,6 +14,12 @@ MAX_TRIES = 3
 # Messages are sent again only for the first jobs of a queue, once a lease: behind long jobs,
 # messages wait as jobs do, and a new one for each waiting job would be a flood.
 HEAD_OF_QUEUE = 20
+# What the site computes by itself waits in this queue, which has workers of its own: people's work
+# never waits behind it.
+BACKGROUND = "hidden"
+# In every queue what people asked for comes first.
+OF_THE_SITE = Q(started_by__isnull=True)
+QUEUE_ORDER = (ExpressionWrapper(OF_THE_SITE, models.BooleanField()), "queued_at", "pk")
 
 
 class State(models.TextChoices):

@@ -16,17 +16,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
+from itertools import islice
 from multiprocessing.synchronize import Event
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, unbind_contextvars
 
 from modalities import disk
 from modalities.physics.progress import Cancelled, Report
 
-from .models import Job, LeaseLost
+from .models import Job, JobQuerySet, LeaseLost
 from .rules import HEAD_OF_QUEUE, LEASE
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 
 Save = Callable[[], None]
 Compute = Callable[[Any, Report], Save]
+CanDo = Callable[[Any], bool]
 
 
 # Set in the worker's main process, seen in the processes of its pool (pwmsite/celery.py).
@@ -46,6 +49,11 @@ stopping: Event | None = None
 
 class Stopping(Exception):
     """The worker stops: the job goes back to its queue, and another worker starts it again."""
+
+
+class NotHere(Exception):
+    """What the job needs is not on this machine: the job goes back, and waits for a worker that
+    has it."""
 
 
 class JobFailed(Exception):
@@ -60,15 +68,20 @@ class JobRefused(JobFailed):
     """What a person gave to the job is wrong: no fault of the server, so no traceback."""
 
 
-def run_next(kind: type[Job], queue: str, compute: Compute) -> Job | None:
-    """Run the job that has waited longest in ``queue``, because a message says that one waits.
+def anything(job: Job) -> bool:
+    return True
 
-    Return it as it was when it began.
+
+def run_next(kind: type[Job], queue: str, compute: Compute, can_do: CanDo = anything) -> Job | None:
+    """Run the job that is next in ``queue``, because a message says that one waits.
+
+    Return it as it was when it began. Jobs that this machine cannot do (``can_do``) are left to
+    other workers.
 
     Messages come late, twice, out of order or never: that there is work is all they can say. A job
     whose worker died is the oldest, and so the next.
     """
-    job = claim_next(kind, queue)
+    job = claim_next(kind, queue, can_do)
     if job is None:
         log.info("No job is waiting in the queue %s; the message came late or twice.", queue)
     else:
@@ -84,13 +97,22 @@ def _pass_on(kind: type[Job], queue: str) -> None:
         job.notify()
 
 
-def claim_next(kind: type[Job], queue: str) -> Job | None:
-    """Claim the first job of ``queue`` that no other worker takes before; None if none waits."""
-    waiting = kind._default_manager.queued().in_queue(queue)
-    for job in waiting.in_queue_order()[:HEAD_OF_QUEUE]:
+def claim_next(kind: type[Job], queue: str, can_do: CanDo = anything) -> Job | None:
+    """Claim the first job of ``queue`` that this machine can do and no other worker takes before;
+    None if there is none."""
+    waiting = kind._default_manager.queued().in_queue(queue).in_queue_order()
+    for job in islice(_doable(waiting, can_do), HEAD_OF_QUEUE):
         if job.claim(worker_name()):
             return job
     return None
+
+
+def _doable(waiting: JobQuerySet[Job], can_do: CanDo) -> Iterator[Job]:
+    for job in waiting.iterator(HEAD_OF_QUEUE):
+        if can_do(job):
+            yield job
+        else:
+            log.warning("%s waits: what it needs is not on this machine.", job)
 
 
 def run(job: Job, compute: Compute) -> None:
@@ -101,7 +123,8 @@ def run(job: Job, compute: Compute) -> None:
     """
     with bound_contextvars(job=str(job.pk), token=job.token):
         try:
-            _run_with_heartbeat(job, compute)
+            with _request_of(job):
+                _run_with_heartbeat(job, compute)
         except LeaseLost as lost:
             log.warning("Stopped: %s", lost)
         except DATABASE_AWAY as error:
@@ -109,6 +132,15 @@ def run(job: Job, compute: Compute) -> None:
                 "The database is unreachable; the job returns to its queue when its lease ends: %s",
                 error,
             )
+
+
+@contextmanager
+def _request_of(job: Job) -> Iterator[None]:
+    """Put the request that asked for ``job`` on every line; its message may be another's."""
+    request_id = job.request_id
+    unbind_contextvars("request_id")
+    with bound_contextvars(**{"request_id": request_id} if request_id else {}):
+        yield
 
 
 def worker_name() -> str:
@@ -125,6 +157,9 @@ def _run_with_heartbeat(job: Job, compute: Compute) -> None:
         except Cancelled:
             heartbeat.retry_while_database_away(job.stop)
         except Stopping:
+            heartbeat.retry_while_database_away(job.release)
+        except NotHere as lacking:
+            log.warning("The job goes back to its queue: %s", lacking)
             heartbeat.retry_while_database_away(job.release)
         except (LeaseLost, *DATABASE_AWAY):
             raise
@@ -176,7 +211,10 @@ class Heartbeat:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._thread = threading.Thread(target=self._run, name=f"heartbeat-{job.pk}", daemon=True)
+        # Its lines in the log name the job too: a thread begins without the context of its maker.
+        run = copy_context().run
+        name = f"heartbeat-{job.pk}"
+        self._thread = threading.Thread(target=run, args=(self._run,), name=name, daemon=True)
         self._computing_thread: int | None = None
         self._guard = threading.Lock()
         self._closed = threading.Event()

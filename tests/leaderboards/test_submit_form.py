@@ -15,7 +15,14 @@ from modalities import datasets
 from modalities.jobs import State
 from modalities.physics import load
 from tests import challenge
-from tests.factories import make_attempt, make_method, make_modality, make_result, make_user
+from tests.factories import (
+    make_attempt,
+    make_method,
+    make_modality,
+    make_result,
+    make_user,
+    make_worker,
+)
 
 pytestmark = pytest.mark.django_db
 # What a worker does on a second connection needs rows that are really there.
@@ -231,6 +238,9 @@ def test_the_progress_asks_again_until_the_end(client, method):
     waiting = client.get(f"{place}progress/")
     assert waiting.status_code == 200
     assert "place 1 in the queue" in waiting.content.decode()
+    assert "there is none for this at present" in waiting.content.decode()
+    make_worker(queues=["gallery", "scoring"])
+    assert "none for this" not in client.get(f"{place}progress/").content.decode()
     assert 'hx-trigger="every 2s"' in waiting.content.decode()
     challenge.score_all()
     ended = client.get(f"{place}progress/")

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 def calibrated() -> Calibration:
     """Queue what is missing and compute it as a worker would."""
     call_command("calibrate_real", stdout=StringIO())
-    job = claim_next(Calibration, "gallery")
+    job = claim_next(Calibration, Calibration.default_queue)
     assert isinstance(job, Calibration)
     run(job, compute)
     job.refresh_from_db()

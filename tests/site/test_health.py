@@ -6,21 +6,14 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 from django.test import Client
-from django.utils import timezone
 
-from pwmsite.models import SILENCE, Worker
+from pwmsite.models import SILENCE
+from tests.factories import make_worker
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
     cache.clear()
-
-
-def make_worker(seen_ago: timedelta) -> Worker:
-    now = timezone.now()
-    return Worker.objects.create(
-        name="pwm@here", processes=2, queues=["gallery"], started_at=now, seen_at=now - seen_ago
-    )
 
 
 def test_a_process_that_answers_is_alive_without_a_database(client: Client) -> None:
@@ -35,7 +28,8 @@ def test_ready_with_a_worker_that_reports(client: Client) -> None:
     assert answer.json() == {
         "ready": True,
         "checks": dict.fromkeys(
-            ["database", "migrations", "broker", "cache", "storage", "worker", "static"], "ok"
+            ["database", "migrations", "broker", "cache", "storage", "worker", "queues", "static"],
+            "ok",
         ),
     }
     assert answer.status_code == 200
@@ -50,6 +44,16 @@ def test_not_ready_without_one(client: Client, seen_ago: timedelta | None) -> No
     assert answer.status_code == 503
     assert answer.json()["checks"]["worker"].startswith("No worker has reported for 30 s")
     assert answer.json()["checks"]["database"] == "ok"
+
+
+@pytest.mark.django_db
+def test_not_ready_while_nobody_serves_a_queue(client: Client) -> None:
+    make_worker(name="people@here", queues=["gallery", "scoring"])
+    make_worker(2 * SILENCE, name="site@here", queues=["hidden"])
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["worker"] == "ok"
+    assert answer.json()["checks"]["queues"].startswith("No worker serves hidden:")
 
 
 @pytest.mark.django_db

@@ -9,10 +9,9 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.test import Client
-from django.utils import timezone
 
-from pwmsite.models import Worker
 from pwmsite.tasks import remove_unfinished
+from tests.factories import make_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -23,20 +22,13 @@ def staff(client: Client) -> Client:
     return client
 
 
-def make_worker(seen_ago: timedelta = timedelta()) -> Worker:
-    now = timezone.now()
-    return Worker.objects.create(
-        name="celery@here", processes=2, queues=["gallery"], started_at=now, seen_at=now - seen_ago
-    )
-
-
 @pytest.mark.parametrize("path", ["/operations/", "/metrics"])
 def test_a_visitor_sees_neither_page_nor_metrics(client: Client, path: str) -> None:
     assert client.get(path).status_code in {302, 404}
 
 
 def test_staff_see_the_workers_and_the_queues(staff: Client) -> None:
-    make_worker()
+    make_worker(name="celery@here")
     page = staff.get("/operations/").content.decode()
     assert "celery@here" in page
     assert "gallery" in page
@@ -49,10 +41,12 @@ def test_a_silent_worker_is_shown_as_such(staff: Client) -> None:
 
 def test_metrics_are_for_who_brings_the_token(client: Client, settings) -> None:
     settings.PWM_METRICS_TOKEN = "swordfish"
-    make_worker()
+    make_worker(queues=["gallery"])
     assert client.get("/metrics", headers={"Authorization": "Bearer trout"}).status_code == 404
     text = client.get("/metrics", headers={"Authorization": "Bearer swordfish"}).content.decode()
     assert "pwm_worker_processes 2" in text
+    assert 'pwm_queue_processes{queue="gallery"} 2' in text
+    assert 'pwm_queue_processes{queue="scoring"} 0' in text
     assert 'pwm_jobs{kind="run",queue="gallery",state="waiting"} 0' in text
 
 

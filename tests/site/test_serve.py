@@ -71,7 +71,7 @@ class Site:
 
     def worker(self) -> int:
         children = children_of(self.process.pid)
-        (worker,) = (pid for pid in children if "celery" in command_of(pid))
+        (worker,) = (pid for pid in children if "people@" in command_of(pid))
         return worker
 
 
@@ -103,7 +103,7 @@ def test_the_site_starts_survives_a_killed_worker_and_stops_whole(tmp_path: Path
         told = "The worker stopped (killed by signal 9, SIGKILL); starting it again in 1 s."
         eventually(lambda: running.said(told), "the death of the worker is told")
         eventually(
-            lambda: "celery" in str([command_of(p) for p in descendants(running.process.pid)]),
+            lambda: "people@" in str([command_of(p) for p in descendants(running.process.pid)]),
             "the worker is started again",
         )
 

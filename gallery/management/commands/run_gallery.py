@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from gallery.models import Run
-from modalities.jobs import State
+from modalities.jobs import BACKGROUND, State
 from modalities.management.chosen import add_keys, chosen
 
 ENOUGH = (State.QUEUED, State.RUNNING, State.SUCCEEDED, State.CANCELLED)
@@ -28,5 +28,5 @@ class Command(BaseCommand):
             if runs.live().exists() or (present.exists() and not options["again"]):
                 self.stdout.write(f"{modality.key}: nothing to do.")
                 continue
-            run = Run.objects.ask(modality, options["method"])
+            run = Run.objects.ask(modality, options["method"], queue=BACKGROUND)
             self.stdout.write(f"{modality.key}: queued run {run.pk}.")
