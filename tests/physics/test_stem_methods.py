@@ -10,14 +10,16 @@ from scipy import fft
 from modalities import physics
 from modalities.physics import scenarios
 from modalities.physics.methods.held_out import SHARE, held_out
-from modalities.physics.methods.richardson_lucy import LARGEST, Step, updates
+from modalities.physics.methods.richardson_lucy import Step, updates
 from modalities.physics.methods.stem_frames import column_transfer, counting_noise, microscope
+from modalities.physics.methods.unbiased_risk import unbiased_risk
 
 from ..needs import FULL
 
 SPEC = physics.load("stem")
 # A quarter of the field: what is compared here is the same there, at a quarter of the cost.
 QUARTER = replace(SPEC, shape=(128, 128))
+KINDS = [("public", i) for i in range(8)] + [("dev", i) for i in range(4, 8)]
 AWAY = [(tier, i) for tier in ("public", "dev") for i in range(4, 8)]
 # Slower than the others: one scene has to do.
 SLOW = ("nlm_wiener", "bm3d_wiener", "richardson_lucy_sieve")
@@ -97,13 +99,33 @@ def test_sieve_is_no_worse_away_than_no_sieve(tier, index):
     assert psnr["richardson_lucy_sieve"] >= psnr["richardson_lucy"] - 0.1
 
 
-@pytest.mark.parametrize(("tier", "index"), [("public", 0), ("public", 5), ("public", 7)])
+@pytest.mark.parametrize(
+    ("tier", "index"),
+    KINDS if FULL else [("public", 0), ("public", 5), ("public", 7), ("dev", 4)],
+)
 def test_richardson_lucy_stops_near_its_best(tier, index):
-    """Within 0.3 dB in most cases; SrTiO₃ is the worst, see docs/decisions/stem-methods.md."""
+    """Within 0.3 dB, but for GaAs between amorphous layers; see docs/decisions/stem-methods.md."""
     x, H, y = measured(tier, index, spec=SPEC)
-    images = islice(updates(Step(H, y, counting_noise(H))), LARGEST)
+    images = islice(updates(Step(H, y, counting_noise(H))), 100)
     best = max(physics.psnr(x, image) for image in images)
-    assert physics.psnr(x, physics.reconstruct("richardson_lucy", H, y)) >= best - 0.8
+    loses = best - physics.psnr(x, physics.reconstruct("richardson_lucy", H, y))
+    assert loses <= (0.6 if (tier, index) == ("dev", 5) else 0.3)
+
+
+def test_risk_tells_how_much_nearer_an_image_comes_to_an_object_that_it_does_not_know():
+    """Between iterations 4 and 10 of a crystal the error falls; in gold, from 8 to 24, it rises."""
+    for index, counts in ((0, (4, 10)), (7, (8, 24))):
+        x, H, y = measured("public", index)
+        noise = counting_noise(H)
+        data = unbiased_risk(microscope(H), y, noise)
+        risks, errors = [], []
+        images, others = (updates(Step(H, frames, noise)) for frames in (y, data.perturbed))
+        for count in range(1, counts[-1] + 1):
+            image, other = next(images), next(others)
+            if count in counts:
+                risks.append(data.risk(image, other) / x.size)
+                errors.append(float(np.square(image - x).sum()))
+        assert np.diff(risks) == pytest.approx(np.diff(errors), rel=0.25)
 
 
 def test_sieve_does_not_reward_a_wrong_probe():

@@ -29,8 +29,6 @@ SHELLS = 50
 # The judge looks at the first EVERY iterations and then at every LOOK-th; after PATIENCE looks
 # without a smaller risk, it has seen enough.
 LOOK, PATIENCE, EVERY = 2, 5, 12
-# A stop is as good as the best one if their risks differ by less than so many standard errors.
-ERRORS = 1.5
 NOTHING = np.zeros(1)
 
 
@@ -49,7 +47,6 @@ class HeldOut:
     weight: Array
     matched: Array
     fitted: Array
-    noisy: Array
     constant: float
 
     def risk(self, spectrum: Array) -> float:
@@ -81,14 +78,8 @@ class HeldOut:
         risk = size[best] - 2 * factor[best] @ rest + self.constant
         return float(risk), float(variances[best])
 
-    def error(self, one: Array, other: Array) -> float:
-        """Return the standard error of the difference between the risks of two spectra."""
-        return float(2 * np.sqrt((self.noisy * np.abs(one - other) ** 2).sum(dtype=np.float64)))
 
-
-def held_out(
-    instrument: ScannedProbe, y: Array, noise: PoissonGaussian, least_gain: float = LEAST_GAIN
-) -> HeldOut:
+def held_out(instrument: ScannedProbe, y: Array, noise: PoissonGaussian) -> HeldOut:
     """Split frames ``y`` (frame, y, x) into those that reconstruct and those that judge."""
     counts = noise.dose * (y + noise.background)
     mean = np.maximum(ndimage.gaussian_filter(counts, (0, 1, 1)), 0)
@@ -100,11 +91,10 @@ def held_out(
     gain = (h**2).sum(axis=0)
     twice = np.full(k.shape, 2.0)
     twice[:, 0] = twice[:, -1] = 1.0  # the half plane's borders are in the whole one once
-    weight = twice / (gain + least_gain) ** 2
+    weight = twice / (gain + LEAST_GAIN) ** 2
     matched, fitted = (
         (h * fft.rfft2(straightened(instrument.scan, part))).sum(axis=0) for part in (other, one)
     )
-    power = float(noise.variance(np.maximum(y, 0)).mean()) / (1 - SHARE) * y[0].size
     return HeldOut(
         y=one,
         noise=replace(
@@ -114,7 +104,6 @@ def held_out(
         weight=(weight * gain**2).astype(np.float32),
         matched=(weight * gain * matched).astype(np.complex64),
         fitted=(weight * gain * fitted).astype(np.complex64),
-        noisy=(power * weight * gain**3 / (gain + least_gain) ** 2).astype(np.float32),
         constant=float((weight * np.abs(matched) ** 2).sum()),
     )
 
@@ -126,15 +115,10 @@ class Look:
     count: int
     risk: float
     off: float
-    spectrum: Array
 
 
 def looks(
-    data: HeldOut,
-    spectra: Iterable[Array],
-    most: int,
-    variances: Array = NOTHING,
-    beat: float = np.inf,
+    data: HeldOut, spectra: Iterable[Array], most: int, variances: Array, beat: float
 ) -> list[Look]:
     """Judge the ``spectra`` of an iteration, at most so many, until their risk rises for a while.
 
@@ -146,7 +130,7 @@ def looks(
         if count % LOOK and count > EVERY:
             continue
         risk, off = data.sharpened(spectrum, variances)
-        seen.append(Look(count, risk, off, spectrum))
+        seen.append(Look(count, risk, off))
         if len(seen) > PATIENCE:
             before = seen[-1 - PATIENCE]
             pace = (before.risk - risk) / (count - before.count)
@@ -158,16 +142,3 @@ def looks(
 def least(seen: Sequence[Look]) -> Look:
     """Return the look of least risk."""
     return min(seen, key=lambda look: look.risk)
-
-
-def earliest(data: HeldOut, seen: Sequence[Look]) -> Look:
-    """Return the first look that is, within the error of the risk, as good as the best one.
-
-    For iterations that fit noise where no frequency passes, of which held-out counts say nothing.
-    """
-    best = least(seen)
-    return next(
-        look
-        for look in seen
-        if look.risk - best.risk <= ERRORS * data.error(look.spectrum, best.spectrum)
-    )

@@ -67,7 +67,7 @@ METHODS: Mapping[str, Method] = {
             "iterative",
             richardson_lucy,
             "Maximum likelihood for counted electrons, with a positive image, stopped where "
-            "held-out counts say that it fits noise.",
+            "further iterations would fit more noise than object.",
             "Richardson (1972), J. Opt. Soc. Am. 62, 55; Lucy (1974), Astron. J. 79, 745",
         ),
         Method(

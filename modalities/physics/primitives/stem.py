@@ -62,6 +62,11 @@ class ScannedProbe(Operator):
         total = float(np.hypot(self._width, width))
         return ScannedProbe(self.in_shape, self._arguments, total)
 
+    def straight(self) -> ScannedProbe:
+        """Return the same microscope with a scan that is not distorted."""
+        probe, source, scan = self._arguments
+        return ScannedProbe(self.in_shape, (probe, source, scan | {"distortion": 0.0}), self._width)
+
     def filters(self, dtype: str) -> Array:
         """Return all that multiplies in Fourier space, in precision ``dtype`` ('f' or 'd')."""
         probe = self.probe
