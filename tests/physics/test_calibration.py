@@ -12,10 +12,13 @@ from scipy import ndimage
 from modalities import physics
 from modalities.physics.calibrate import variable_projection
 from modalities.physics.calibrate.variable_projection import (
+    Equations,
     compared,
     doubt,
     entangled,
+    needed,
     secant,
+    spread,
 )
 
 from .chains import SYSTEMS, one_source, system
@@ -26,6 +29,11 @@ ONE_SOURCE = one_source(STEM)
 # What no data of such a chain can tell: turning the gantry by one angle turns the object, a shift
 # of all patterns shifts it, and one snapshot has fewer data than the object has unknowns.
 UNTOLD = {"ct", "single_pixel", "cassi", "holography"}
+
+NOTHING = np.zeros(1)
+EQUATIONS = Equations(
+    physics.forward(STEM), NOTHING, NOTHING, [], NOTHING, NOTHING, np.eye(1), chi2=1.0
+)
 
 
 def objects(spec, count):
@@ -186,6 +194,22 @@ def test_what_cannot_be_told_apart_from_an_abstained_parameter_is_abstained_from
     assert list(found) == ["b"]
     assert "apart from a" in found["b"]
     assert entangled(names, covariance, {"c": "It lies outside its range."}) == {}
+
+
+@pytest.mark.parametrize(
+    ("information", "told", "count"),
+    [(1e6, True, 4), (1e4, True, 8), (1e3, True, 80), (1, False, 4)],
+)
+def test_as_many_scenes_take_part_as_precision_needs(information, told, count):
+    """Two thirds of the energy is information; a scene's variance is twice its inverse."""
+    scene = replace(EQUATIONS, energy=1.5 * information * np.eye(1))
+    assert needed(2 / 3 * np.eye(1), [scene, scene], np.array([told])) == count
+
+
+def test_scenes_that_take_part_are_spread_over_all():
+    assert spread(4, 8) == [0, 2, 5, 7]
+    assert spread(80, 8) == list(range(8))
+    assert spread(4, 1) == [0]
 
 
 def test_chi2_is_compared_scene_by_scene():

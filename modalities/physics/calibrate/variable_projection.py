@@ -53,7 +53,7 @@ from .result import Calibrated, concluded
 
 # Iterations of a fit, of its proximal steps, and of a projection; COMPLETE is for finding out what
 # is left when a projection goes on. RELINEARISED is for fits through a nonlinear operator.
-FIT, PROX, PROJECT, COMPLETE, RELINEARISED = 20, 3, 12, 40, 6
+FIT, PROX, PROJECT, COMPLETE, RELINEARISED = 20, 1, 12, 40, 6
 # Weight of the total variation, times the noise of a voxel's back-projection.
 STRENGTH = 2.0
 # τ is this many times the fit's root mean square: wide, so that it is never τ that tells θ. A
@@ -61,11 +61,14 @@ STRENGTH = 2.0
 OBJECT_STD = 16.0
 # Least part of a mismatch's energy that counts as told, so that F can be inverted.
 SMALLEST = 1e-9
-# Half width of the differences for ∂/∂θ, and the largest step of θ, in ranges.
-DIFFERENCE, LARGEST_STEP = 0.01, 0.35
-# Steps on a few scenes lead to the estimate, until one is smaller than CLOSE ranges; from there all
-# scenes take part, until a step is smaller than NEAR ranges, at most LAST times.
+# Where the search starts, half width of the differences for ∂/∂θ, and the largest step, in ranges.
+START, DIFFERENCE, LARGEST_STEP = 0.5, 0.01, 0.35
+# Steps on a few scenes lead to the estimate, until one is smaller than CLOSE ranges; from there
+# more scenes take part, until a step is smaller than NEAR ranges, at most LAST times.
 FEW, APPROACHES, CLOSE, NEAR, LAST = 2, 4, 0.01, 0.05, 2
+# As many scenes take part as the model needs for a standard error of PRECISE ranges. ENOUGH of them
+# tell by how much they disagree.
+ENOUGH, PRECISE = 4, 0.005
 # What an object imitates: the information falls below SETTLED when the projection takes twice the
 # iterations, or owes more than PRIOR to τ. FLAT: it falls no further.
 SETTLED, PRIOR, FLAT = 0.45, 0.3, 0.985
@@ -116,12 +119,14 @@ def calibrate(
 ) -> Calibrated:
     """Estimate the mismatch that the scenes ``ys`` share. ``seed`` draws the simulated noise."""
     scenes = Scenes(spec, ys, ranges, seed, report)
-    few = sorted({round(i) for i in np.linspace(0, len(ys) - 1, FEW)})
-    t = np.full(len(scenes.names), 0.5)
+    few = spread(FEW, len(ys))
+    t = np.full(len(scenes.names), START)
     equations = scenes.measured(t, few)
     kept, reasons = scenes.kept(equations)
     told = np.array([name not in reasons for name in scenes.names])
     kept = decoupled(kept, told)
+    enough = spread(needed(kept, equations, told), len(ys))
+    scenes.jobs -= (LAST + 1) * (len(ys) - len(enough))
     slope, score = informed(kept, equations), total(equations)
     for _ in range(APPROACHES):
         before, score_before = t, score
@@ -131,15 +136,32 @@ def calibrate(
             break
         score = total(scenes.measured(t, few))
         slope = secant(slope, t - before, score_before - score)
-    return conclusion(scenes, kept, t, told, reasons)
+    return conclusion(scenes, enough, kept, t, told, reasons)
+
+
+def spread(count: int, scenes: int) -> list[int]:
+    """Choose ``count`` of the scenes, or all if there are fewer, from the first to the last."""
+    return sorted({round(i) for i in np.linspace(0, scenes - 1, min(count, scenes))})
+
+
+def needed(kept: Array, equations: Sequence[Equations], told: Array) -> int:
+    """Count the scenes that tell what can be told to PRECISE, if all are like ``equations``."""
+    one = informed(kept, equations) / len(equations)
+    variance = (2 * np.linalg.inv(one)).diagonal()[told].max(initial=0.0)
+    return max(ENOUGH, int(np.ceil(variance / PRECISE**2)))
 
 
 def conclusion(
-    scenes: Scenes, kept: Array, t: Array, told: Array, reasons: dict[str, str]
+    scenes: Scenes,
+    which: Sequence[int],
+    kept: Array,
+    t: Array,
+    told: Array,
+    reasons: dict[str, str],
 ) -> Calibrated:
-    """Take the last steps on all scenes, correct them by simulated data, and judge the outcome."""
+    """Take the last steps on ``which`` scenes, correct them by simulated data, and judge."""
     for last_one in range(LAST):
-        equations = scenes.measured(t, range(len(scenes.ys)))
+        equations = scenes.measured(t, which)
         information = informed(kept, equations)
         step = np.linalg.solve(information, total(equations))
         if last_one == LAST - 1 or np.all(np.abs(step[told]) < NEAR):
