@@ -3,7 +3,7 @@
 One loop per process reads all requests and sends all answers (waitress); threads only compute. A
 client that sends or reads slowly holds a connection and some buffer. This module adds to waitress:
 deadlines for headers and bodies, a limit of connections per client, a limit of the body that
-depends on the address, threads of their own for uploads and for health, and a line in the log for each refusal.
+depends on the address, threads of their own for uploads and for health, and a log of refusals.
 docs/decisions/web-server.md compares this with other servers.
 """
 
