@@ -43,7 +43,6 @@ if PRODUCTION and "PWM_ALLOWED_HOSTS" not in os.environ:
         "PWM_ALLOWED_HOSTS is not set, and in production (PWM_DEBUG=0) it must be. "
         "Give the site's host names, separated by commas."
     )
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if PRODUCTION and host != "*"]
 # Threads of one process of the web server that take uploads in; pages have others.
 PWM_WEB_UPLOADS = env.int("PWM_WEB_UPLOADS", default=2)
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("PWM_PROXIES", default=1 if PRODUCTION else 0)
@@ -74,6 +73,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "pwmsite.permissions_policy.deny_devices",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "pwmsite.bodies.BodyLimit",
@@ -186,8 +186,15 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+# Browsers keep a preloaded domain for years, so its owner asks for that.
+SECURE_HSTS_PRELOAD = env.bool("PWM_HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True  # scripts read the token from the page
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if PRODUCTION:  # browsers take these names over HTTPS only, and not from another subdomain
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 
 # ---------------------------------------------------------------- the API
 REST_FRAMEWORK = {
