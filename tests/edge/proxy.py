@@ -1,4 +1,4 @@
-"""The site as deployed behind Caddy: the proxy's own configuration, two web servers, TLS."""
+"""The site as deployed behind Caddy: the configuration that we ship, TLS, several web servers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import http.client
 import json
 import os
 import secrets
-import signal
 import socket
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 
 from tests import sites
 from tests.needs import needs
-from tests.servers import free_port, started, wait_for
+from tests.servers import free_port, started
 
 from . import clients
 
@@ -47,12 +45,12 @@ def configuration(caddy: str, folder: Path, port: int, web: list[int]) -> Path:
 
 
 class Deployed:
-    """The proxy's port, and the web servers behind it."""
+    """The proxy's port, the site behind it, and the port of a second web server that is down."""
 
-    def __init__(self, port: int, home: sites.Site) -> None:
+    def __init__(self, port: int, spare: int, home: sites.Site) -> None:
         self.port = port
+        self.spare = spare
         self.home = home
-        self.web: list[subprocess.Popen[bytes]] = []
 
     def connect(self, protocol: str = "http/1.1") -> ssl.SSLSocket:
         context = ssl.create_default_context()
@@ -79,47 +77,26 @@ class Deployed:
 
 @contextmanager
 def deployed(folder: Path, **environment: str) -> Iterator[Deployed]:
-    """Run two web servers in production, with the tables and no row, behind the proxy."""
+    """Run a web server in production, with the tables and no row, behind the proxy."""
     caddy = needs("caddy")
     production = {
         "PWM_DEBUG": "0",
         "PWM_ALLOWED_HOSTS": f"{HOST},127.0.0.1,web",
         "PWM_SECRET_KEY": secrets.token_urlsafe(48),
         "PWM_STATIC": str(folder / "static"),
-        "PWM_WEB_PROCESSES": "1",
         "DJANGO_SETTINGS_MODULE": sites.PLAIN,
     }
     with ExitStack() as running:
         home = running.enter_context(sites.site(folder, **production | environment))
         home.migrate()
         home.manage("collectstatic", "--no-input", "--verbosity", "0")
+        web = running.enter_context(home.web())
+        made = Deployed(free_port(), free_port(), home)
+        settings = configuration(caddy, folder, made.port, [made.spare, web])
         log = running.enter_context(home.log.open("ab"))
-        web = [free_port(), free_port()]
-        port = free_port()
-        made = Deployed(port, home)
-        for listen in web:
-            server = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "pwmsite/server.py"],
-                cwd=sites.ROOT,
-                env=home.environment | {"PWM_BIND": f"{clients.HOST}:{listen}"},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-            running.callback(server.wait)
-            running.callback(_end, server)
-            made.web.append(server)
-        for listen, server in zip(web, made.web, strict=True):
-            wait_for(listen, server)
-        settings = configuration(caddy, folder, port, web)
         mine = {"env": os.environ | {"HOME": str(folder)}, "stderr": log}
-        running.enter_context(started([caddy, "run", "--config", str(settings)], port, **mine))
+        running.enter_context(started([caddy, "run", "--config", str(settings)], made.port, **mine))
         yield made
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    if server.poll() is None:
-        os.killpg(server.pid, signal.SIGKILL)
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
