@@ -10,6 +10,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from . import security_log
 from .models import ApiToken
 
 SCHEMES = (b"bearer", b"token")
@@ -24,6 +25,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         row = ApiToken.objects.known(text.strip().decode("latin-1"))
         if row is None:
+            security_log.failed(request, "unknown API token")
             raise AuthenticationFailed(
                 "This token is unknown: it was revoked, or mistyped. Make one at /accounts/."
             )

@@ -18,7 +18,7 @@ from modalities import prose
 from modalities.models import Modality
 from modalities.physics.scenarios import WORDS
 
-from . import home_page, markup, modality_page
+from . import home_page, markup, modality_page, security_log
 from .health import check_cache, outcome
 from .pagecache import public_page
 
@@ -112,5 +112,7 @@ def corner(request: HttpRequest) -> HttpResponse:
 def too_many(request: HttpRequest) -> HttpResponse:
     """Refuse somebody who tried too often, and anybody while nothing counts the tries."""
     is_counted = outcome("cache", check_cache) == "ok"
+    if is_counted:
+        security_log.failed(request, "too many attempts")
     status = 429 if is_counted else 503
     return render(request, "429.html", {"is_counted": is_counted}, status=status)
