@@ -156,6 +156,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_USERNAME_VALIDATORS = "pwmsite.account_names.VALIDATORS"
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if env("PWM_EMAIL_URL", default="") else "optional"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PRODUCTION else "http"
 # The admin shows history and offers no button to restore an old version.

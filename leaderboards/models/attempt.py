@@ -28,7 +28,7 @@ from modalities.jobs import LIVE, Job, JobEvent, JobQuerySet, State
 from modalities.models import Modality, TierName
 
 from .entry import TierScore
-from .fields import Sha256Field
+from .fields import Sha256Field, link
 from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant
 
 # So many of a person's files may wait at once: their bytes lie on the server meanwhile.
@@ -300,6 +300,10 @@ class Attempt(Job):
 
     def get_absolute_url(self) -> str:
         return reverse("leaderboards:submission", args=[self.pk])
+
+    @property
+    def code_link(self) -> str:
+        return link(self.code_url)
 
     def result_count(self) -> int:
         return int(self.score is not None)
