@@ -14,6 +14,7 @@ from django.utils.html import format_html, linebreaks
 from simple_history.admin import SimpleHistoryAdmin
 
 from modalities.admin import ReadOnly
+from modalities.typed_text import ProseField
 
 from .models import CreditAccount, CreditChange, Decision, Entry, Method, TierScore
 
@@ -21,7 +22,7 @@ from .models import CreditAccount, CreditChange, Decision, Entry, Method, TierSc
 class DecisionForm(forms.Form):
     """Why a curator decides; kept with the decision."""
 
-    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 4}), max_length=2000)
+    reason = ProseField(widget=forms.Textarea(attrs={"rows": 4}), max_length=2000)
 
 
 def ask(

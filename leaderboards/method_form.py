@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from modalities import prose
+from modalities import prose, typed_text
 from modalities.models import Modality
 from modalities.physics.tables import CatalogueError
 
 from .models import Checkpoint, Family, Method, https_rule
 
-LONGEST_DESCRIPTION = 2000
 MOST_METHODS = 50
+TOO_LONG = (
+    "This has %(show_value)d characters; %(limit_value)d is the most. "
+    "Leave the details to the paper."
+)
 HINTS = {
     "name": "As the boards show it. Every name is unique.",
     "description": "What it does, in a few sentences. Emphasis with *…* and formulas with $…$.",
@@ -66,7 +70,10 @@ class MethodForm(forms.ModelForm):
         }
         field_classes = {"modalities": ModalitiesField}
         help_texts = HINTS
-        error_messages = {name: {"required": text} for name, text in ASKED.items()}
+        error_messages = {name: {"required": text} for name, text in ASKED.items()} | {
+            name: {"required": ASKED.get(name, ""), "max_length": TOO_LONG}
+            for name in ("description", "citation")
+        }
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,7 +87,7 @@ class MethodForm(forms.ModelForm):
             self.fields[name].error_messages["invalid"] = https_rule.message
 
     def clean_name(self) -> str:
-        name = " ".join(self.cleaned_data["name"].split())
+        name: str = self.cleaned_data["name"]
         slug = self._slug(name)
         others = Method.objects.exclude(pk=self.instance.pk)
         if not slug:
@@ -91,15 +98,14 @@ class MethodForm(forms.ModelForm):
             raise forms.ValidationError(f"A method {slug} already exists; choose another name.")
         if others.filter(name__iexact=name).exists():
             raise forms.ValidationError(f"A method “{name}” already exists; choose another name.")
+        if "name" in self.changed_data and (like := _look_alike(name, others)):
+            raise forms.ValidationError(
+                f"This name looks like that of the method “{like}”; choose another name."
+            )
         return name
 
     def clean_description(self) -> str:
-        text = self.cleaned_data["description"].strip()
-        if len(text) > LONGEST_DESCRIPTION:
-            raise forms.ValidationError(
-                f"The description has {len(text)} characters; "
-                f"{LONGEST_DESCRIPTION} is the most. Leave the details to the paper."
-            )
+        text: str = self.cleaned_data["description"]
         try:
             self.instance.description_html = _paragraphs(text)
         except CatalogueError as error:
@@ -145,6 +151,13 @@ class MethodForm(forms.ModelForm):
     def _slug(self, name: str) -> str:
         """Give the slug of a new method; an old one keeps its address under any name."""
         return self.instance.slug or slugify(name)[:60].strip("-_").replace("_", "-")
+
+
+def _look_alike(name: str, others: Any) -> str:
+    """Find the name of another method that cannot be told from this one by eye."""
+    look = typed_text.look(name)
+    known: Iterable[str] = others.values_list("name", flat=True).iterator()
+    return next((other for other in known if typed_text.look(other) == look), "")
 
 
 def _paragraphs(text: str) -> str:

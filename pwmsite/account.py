@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from leaderboards import attempt_page
 from leaderboards.models import Attempt, Method
+from modalities.typed_text import NameField
 
 from .models import ApiToken
 
@@ -30,7 +31,7 @@ class SignedIn(HttpRequest):
 class TokenForm(forms.Form):
     """What a token is for, so that its owner knows which one to revoke."""
 
-    name = forms.CharField(
+    name = NameField(
         label="What is it for?",
         max_length=60,
         error_messages={"required": "Say what the token is for, so that you recognise it later."},

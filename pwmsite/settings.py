@@ -161,6 +161,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_USERNAME_VALIDATORS = "pwmsite.account_names.VALIDATORS"
 ACCOUNT_ADAPTER = "pwmsite.account_adapter.Adapter"
 ACCOUNT_FORMS = {"signup": "pwmsite.sign_up.SignupForm"}
 SENDS_MAIL = bool(env("PWM_EMAIL_URL", default=""))

@@ -28,7 +28,7 @@ from modalities.jobs import BACKGROUND, LIVE, Job, JobEvent, JobQuerySet, State
 from modalities.models import Modality, TierName
 
 from .entry import TierScore
-from .fields import Sha256Field
+from .fields import Sha256Field, link
 from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant, is_calibrated
 
 # So many of a person's files may wait at once: their bytes lie on the server meanwhile.
@@ -338,6 +338,10 @@ class Attempt(Job):
 
     def in_words(self) -> str:
         return f"submission of {self.method} to {self.modality.name}, {self.tier} tier,"
+
+    @property
+    def code_link(self) -> str:
+        return link(self.code_url)
 
     def result_count(self) -> int:
         return int(self.score is not None)

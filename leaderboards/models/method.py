@@ -12,8 +12,10 @@ from django.urls import reverse
 
 from modalities.models import Modality
 
-from .fields import History, HttpsField, slug_rule
+from .fields import History, HttpsField, NameField, ProseField, link, slug_rule
 from .words import Checkpoint, Family
+
+LONGEST = 2000  # characters of a description or a citation
 
 
 class MethodQuerySet(models.QuerySet["Method"]):
@@ -35,15 +37,15 @@ class Method(models.Model):
     """
 
     slug = models.CharField(max_length=60, unique=True, validators=[slug_rule])
-    name = models.CharField(max_length=80)
+    name = NameField(max_length=80)
     family = models.CharField("kind", max_length=20, choices=Family.choices)
-    description = models.TextField()
+    description = ProseField(max_length=LONGEST)
     description_html = models.TextField(editable=False, blank=True)
-    citation = models.TextField(blank=True)
+    citation = ProseField(max_length=LONGEST, blank=True)
     year = models.PositiveSmallIntegerField(null=True, blank=True)
     paper_url = HttpsField("paper")
     code_url = HttpsField("code")
-    licence = models.CharField(max_length=60, blank=True)
+    licence = NameField(max_length=60, blank=True)
     checkpoint = models.CharField(max_length=20, choices=Checkpoint.choices)
     physics_name = models.CharField(max_length=60, blank=True, editable=False)
     is_ours = models.BooleanField(
@@ -90,3 +92,11 @@ class Method(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("leaderboards:method", args=[self.slug])
+
+    @property
+    def paper_link(self) -> str:
+        return link(self.paper_url)
+
+    @property
+    def code_link(self) -> str:
+        return link(self.code_url)

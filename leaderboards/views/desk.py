@@ -17,6 +17,7 @@ from leaderboards import desk, desk_page, desk_queue
 from leaderboards.curators import curators_only
 from leaderboards.desk_queue import Filter
 from leaderboards.models import DecisionError, Entry, Word
+from modalities.typed_text import ProseField
 
 HTMX_STOP_POLLING = 286
 PAGE = 25
@@ -26,9 +27,9 @@ class DecisionForm(forms.Form):
     """What a curator decides, and why; which decisions are possible is the entry's to say."""
 
     word = forms.CharField(
-        label="Decision", error_messages={"required": "Choose one of the decisions."}
+        label="Decision", max_length=20, error_messages={"required": "Choose one of the decisions."}
     )
-    reason = forms.CharField(
+    reason = ProseField(
         widget=forms.Textarea(attrs={"rows": 4}),
         max_length=2000,
         help_text="It is public in the history.",

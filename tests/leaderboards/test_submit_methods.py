@@ -7,7 +7,7 @@ import pytest
 from leaderboards.catalogue import sync_everything
 from leaderboards.models import Method
 from modalities.models import Modality
-from tests.factories import make_method, make_user
+from tests.factories import make_attempt, make_method, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +58,16 @@ def test_a_registered_method_has_a_page_and_leads_on_to_submitting(client, ada, 
         ("description", "<script>alert(1)</script>", "HTML is not allowed"),
         ("description", "$\\notacommand{$", "not a valid formula"),
         ("description", "x" * 2001, "2000 is the most"),
+        ("description", "Turned \u202eround", "cannot be seen"),
+        ("citation", "x" * 2001, "2000 is the most"),
+        ("name", "Sp\u200barse", "cannot be seen"),
+        ("name", "x" * 81, "80"),
+        ("name", "Wıener fiIter", "looks like that of the method “Wiener Filter”"),
+        ("name", "Ԝiener Fіlter", "looks like that of the method “Wiener Filter”"),
+        ("licence", "x" * 61, "60"),
+        ("paper_url", "https://example.org@evil.example/", "without a user name"),
+        ("paper_url", "data:text/html,x", "https://"),
+        ("paper_url", "https://example.org/" + "x" * 200, "200"),
         ("paper_url", "http://example.org", "https://"),
         ("code_url", "javascript:alert(1)", "https://"),
         ("checkpoint", "", "Choose the state of the checkpoint."),
@@ -105,3 +115,26 @@ def test_a_person_who_was_first_keeps_the_name_that_a_method_of_ours_gets_later(
     assert Method.objects.get(slug="fista-tv") == theirs
     assert Method.objects.get(slug="fista-tv-here").physics_name == "fista_tv"
     assert sync_everything() == []
+
+
+def test_names_are_kept_in_their_plain_form(client, ada, stem):
+    client.post("/methods/register/", fields(stem, name=" Ｄeep  ﬁlter２ "))
+    assert Method.objects.owned_by(ada).get().name == "Deep filter2"
+
+
+def test_an_owner_may_keep_a_name_that_another_one_has_come_to_look_like(client, ada, stem):
+    client.post("/methods/register/", fields(stem))
+    make_method(stem, name="Sparse at0ms")
+    answer = client.post("/methods/sparse-atoms/edit/", fields(stem, description="Better."))
+    assert answer.status_code == 302
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "http://example.org", "https://me@example.org", "data:,x", "//a.b"],
+)
+def test_an_unsafe_address_of_earlier_days_is_no_link(client, ada, stem, url):
+    sent = make_attempt(stem, make_method(stem, owner=ada), code_url=url, started_by=ada)
+    assert sent.code_link == ""
+    page = client.get(sent.get_absolute_url()).content.decode()
+    assert f'href="{url}"' not in page

@@ -6,6 +6,7 @@ import re
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import User
 from django.core import mail
 from django.core.cache import cache
 
@@ -179,3 +180,29 @@ def test_the_account_page_asks_the_database_as_often_for_many_things(
         ApiToken.objects.make(user, "one")
     with django_assert_max_num_queries(8):
         client.get("/accounts/")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("аda", "Latin letters"),  # the first one is Cyrillic
+        ("ad\u200ba", "Latin letters"),
+        ("ada\u202e", "Latin letters"),
+        ("lovelacе", "Latin letters"),
+        ("love1ace", "looks like that of another person"),
+        ("LoveIace", "looks like that of another person"),
+        ("a" * 31, "at most 30 characters"),
+        ("-ada", "Latin letters"),
+    ],
+)
+def test_a_user_name_that_could_be_taken_for_another_is_refused(client, name, told):
+    make_user(username="lovelace")
+    answer = sign_up(client, username=name)
+    assert told in answer.content.decode()
+    assert not User.objects.filter(username=name).exists()
+
+
+def test_a_token_has_a_name_that_can_be_seen(client):
+    client.force_login(make_user())
+    for name in ("a\u202eb", "x" * 61):
+        assert client.post("/accounts/tokens/", {"name": name}).status_code == 400
