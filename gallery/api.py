@@ -38,9 +38,11 @@ class ResultSerializer(serializers.ModelSerializer[SceneResult]):
 
 
 class EventSerializer(serializers.ModelSerializer[RunEvent]):
+    by = serializers.CharField(read_only=True)
+
     class Meta:
         model = RunEvent
-        fields = ("at", "event", "token", "worker", "detail")
+        fields = ("at", "event", "token", "by", "detail")
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):

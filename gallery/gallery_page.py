@@ -140,7 +140,6 @@ class RunLine:
     is_current: bool
     physics_version: str
     started_by: str
-    worker: str
     queued_at: datetime
     finished_at: datetime | None
     duration: str
@@ -411,7 +410,6 @@ def line(run: Run, key: str) -> RunLine:
         is_current=key in physics.METHODS and run.spec_hash == snapshot.current_digest(key),
         physics_version=run.physics_version,
         started_by=run.started_by.get_username() if run.started_by else "",
-        worker=run.worker,
         queued_at=run.queued_at,
         finished_at=run.finished_at,
         duration=_duration(run),

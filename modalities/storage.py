@@ -39,7 +39,7 @@ class WholeFileStorage(FileSystemStorage):
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        draft.chmod(self.file_permissions_mode or 0o644)
+        draft.chmod(self.file_permissions_mode or 0o600)
 
     def _place(self, draft: Path, name: str) -> str:
         """Give the draft its name, or another one if that was taken meanwhile."""

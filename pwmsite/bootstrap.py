@@ -6,20 +6,22 @@ the locked packages when the lock has changed, and hands over to pwmsite/serve.p
 on, one sentence says why and what to do.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
+import ctypes
 import errno
 import fcntl
 import hashlib
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -27,6 +29,8 @@ PYTHON = VENV / "bin" / "python"
 INSTALLED = VENV / "installed.json"
 OLDEST = (3, 11)
 HOST = "127.0.0.1"
+ROOM = 1500 << 20  # bytes that the packages take, and pip while it unpacks them
+PR_SET_PDEATHSIG = 1
 
 
 class CannotStart(Exception):
@@ -40,7 +44,7 @@ def say(line: str) -> None:
 
 
 # ---------------------------------------------------------------- what the machine must offer
-def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> None:
+def check_python(version=sys.version_info[:3]):  # no annotation that an old Python cannot read
     if tuple(version[:2]) < OLDEST:
         raise CannotStart(
             "PWM needs Python {}.{} or newer and this is Python {}; install a newer one and name "
@@ -62,6 +66,16 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
+def check_room(folder: Path) -> None:
+    """Check that the packages will fit, rather than let pip find out after minutes."""
+    free = shutil.disk_usage(str(folder)).free
+    if free < ROOM:
+        raise CannotStart(
+            f"The disk of {folder} is full: {free >> 20:,} MB are free, and the packages need "
+            f"{ROOM >> 20:,}; free some space, or run PWM on another disk."
+        )
+
+
 def check_venv_module() -> None:
     """Check that this Python can make virtual environments; Debian splits that part off."""
     try:
@@ -76,13 +90,17 @@ def check_venv_module() -> None:
 
 
 def listen(port_text: str) -> socket.socket:
-    """Bind the site's port now, so that it is ours before minutes of installing begin."""
+    """Take the site's port now, so that it is ours before minutes of installing begin.
+
+    It listens at once: two sockets may be bound to one port as long as neither listens.
+    """
     if not port_text.isdigit() or int(port_text) > 65535:
         raise CannotStart(f"PORT={port_text} is no port; give a number from 1024 to 65535.")
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, int(port_text)))
+        listener.listen()
     except OSError as error:
         listener.close()
         raise CannotStart(_port_refused(int(port_text), error)) from error
@@ -103,16 +121,36 @@ def _port_refused(port: int, error: OSError) -> str:
 # ---------------------------------------------------------------- the virtual environment
 @contextlib.contextmanager
 def alone():
-    """Let one command install at a time, and the others wait for it."""
+    """Let one command install at a time, and the others wait for it; yield the lock.
+
+    What this one starts inherits the lock, so that a pip whose parent was killed keeps it.
+    """
     folder = ROOT / "var"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     with open(folder / "installing.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             say("Another command is installing packages here; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock
+
+
+def call(command: list, lock: TextIO) -> subprocess.CompletedProcess:
+    """Run a program that holds ``lock`` while it lives, and that dies when this process does."""
+    libc = ctypes.CDLL(None)
+
+    def die_with_parent() -> None:
+        with contextlib.suppress(AttributeError):  # Linux only
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    return subprocess.run(
+        command,
+        pass_fds=(lock.fileno(),),
+        preexec_fn=die_with_parent,
+        capture_output=True,
+        text=True,
+    )
 
 
 def digest(lock_name: str) -> str:
@@ -128,7 +166,7 @@ def is_installed(lock_name: str) -> bool:
         return False
 
 
-def make_venv() -> None:
+def make_venv(lock: TextIO) -> None:
     """Make .venv, or make it again where its Python has gone (an upgrade, a moved folder)."""
     works = (
         PYTHON.exists()
@@ -140,28 +178,26 @@ def make_venv() -> None:
         return
     check_venv_module()
     say("Making the virtual environment in .venv.")
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True
-    )
+    made = call([sys.executable, "-m", "venv", "--clear", str(VENV)], lock)
     if made.returncode:
+        said = (made.stderr + made.stdout).strip() or "nothing"
         raise CannotStart(
-            "The virtual environment could not be made; Python says: "
-            + (made.stderr or made.stdout).strip()
+            f"The virtual environment could not be made; Python says: {said.splitlines()[-1]}"
         )
 
 
 def install(lock_name: str) -> None:
     """Install exactly what ``lock_name`` lists, if .venv does not hold it yet."""
-    with alone():
+    with alone() as lock:
         if PYTHON.exists() and is_installed(lock_name):
             return
-        make_venv()
+        check_room(ROOT)
+        make_venv(lock)
+        INSTALLED.unlink(missing_ok=True)  # from here on .venv is neither the old nor the new
         say(f"Installing the packages of {lock_name} (a few minutes the first time).")
         command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes"]
         command += ["--disable-pip-version-check", "--root-user-action=ignore"]
-        pip = subprocess.run(
-            [*command, "-r", str(ROOT / lock_name)], stderr=subprocess.PIPE, text=True
-        )
+        pip = call([*command, "-r", str(ROOT / lock_name)], lock)
         if pip.returncode:
             raise CannotStart(_pip_refused(pip.stderr))
         remember(lock_name)
@@ -176,14 +212,15 @@ def remember(lock_name: str) -> None:
 
 
 def _pip_refused(stderr: str) -> str:
-    last = "\n".join(stderr.strip().splitlines()[-4:])
+    lines = [line for line in stderr.splitlines() if line.startswith("ERROR:")]
+    said = (lines or stderr.strip().splitlines() or ["nothing"])[-1].strip()
     if "No space left" in stderr:
-        return f"The disk is full; free about 1 GB and start again. pip says:\n{last}"
+        return f"The disk is full; free {ROOM >> 20:,} MB and start again (pip says: {said})"
     if "HASHES" in stderr:
-        return f"A package is not the one that the lock names; nothing was installed.\n{last}"
+        return f"A package is not the one that the lock names, so it was not installed ({said})"
     return (
         "The packages could not be installed; see that the package index can be reached from this "
-        f"machine (network, proxy, PIP_INDEX_URL), then start again. pip says:\n{last}"
+        f"machine (network, proxy, PIP_INDEX_URL), then start again (pip says: {said})"
     )
 
 
@@ -210,6 +247,14 @@ def main() -> int:
         install("requirements-dev.lock" if command == "install-dev" else "requirements.lock")
     except CannotStart as obstacle:
         print(f"PWM cannot start: {obstacle}", file=sys.stderr)  # noqa: T201
+        return 1
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        print(  # noqa: T201
+            f"PWM cannot start: {error.strerror or error}{where}; see that you may write "
+            f"there and that the disk has room, then start again.",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         say("\nStopped.")

@@ -30,7 +30,7 @@ STORE_CONNECT, STORE_READ, STORE_TRIES = 2.0, 10.0, 2  # seconds, seconds, tries
 def state_folder(path: Path) -> Path:
     """Make the folder that holds the site's state, and check that it can be written."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(
             f"The folder {path} cannot be made ({error.strerror}). "
@@ -185,7 +185,7 @@ def storage(where: str) -> dict[str, Any]:
     if not where.startswith("s3:"):
         return {
             "BACKEND": "modalities.storage.WholeFileStorage",
-            "OPTIONS": {"location": where},
+            "OPTIONS": {"location": where, "file_permissions_mode": 0o600},
         }
     parts = urlsplit(where)
     if not parts.hostname:

@@ -15,7 +15,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 from pwmsite import features
@@ -190,6 +192,20 @@ def supervise(running: list[Program], address: str) -> None:
         time.sleep(0.1)
 
 
+def keep_to_owner(state: Path) -> None:
+    """Let no other user of the machine read what the site keeps.
+
+    Files from now on are the owner's alone; so are the folder and, in it, database and keys.
+    """
+    os.umask(0o077)
+    with suppress(OSError):  # `prepare` comes next, and says what is wrong with the folder
+        state.mkdir(parents=True, exist_ok=True)
+        state.chmod(0o700)
+        for path in state.iterdir():
+            if path.is_file() and not path.is_symlink():
+                path.chmod(0o600)
+
+
 def main() -> int:
     listener = int(sys.argv[1])
     with socket.socket(fileno=os.dup(listener)) as bound:
@@ -199,6 +215,7 @@ def main() -> int:
     os.environ["PWM_COLLECTED"] = "1"  # the web server collects the static files when it starts
     running = programs(listener)
     try:
+        keep_to_owner(Path(os.environ.get("PWM_VAR") or ROOT / "var"))
         for line in features.missing():
             say(line)
         prepared = subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT)

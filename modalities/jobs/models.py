@@ -426,3 +426,11 @@ class JobEvent(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.event}"
+
+    @property
+    def by(self) -> str:
+        """Who made the move, for everybody to read: a person's name, or a worker without its host.
+
+        A worker is named ``host:process``, and no username has a colon.
+        """
+        return "a worker" if ":" in self.worker else self.worker

@@ -239,6 +239,19 @@ def test_every_move_gives_the_page_a_new_version(stem):
     assert versions == sorted(set(versions))
 
 
+def test_nobody_is_told_which_machine_computes(client, stem):
+    run = make_run(stem)
+    assert run.claim("node7.cluster.lab:4242")
+    run.cancel("ann")
+    addresses = [run.get_absolute_url(), f"/api/v1/runs/{run.pk}/", "/api/v1/runs/", "/readyz"]
+    addresses += [reverse("gallery:progress", args=[run.pk]), stem.get_absolute_url()]
+    for address in addresses:
+        answer = client.get(address).content.decode()
+        assert "node7" not in answer, address
+        assert "4242" not in answer, address
+    assert [e["by"] for e in client.get(addresses[1]).json()["events"]] == ["", "a worker", "ann"]
+
+
 def test_api_gives_the_runs_and_the_gallery(client, stem):
     run = make_finished_run(stem)
     listed = client.get("/api/v1/runs/?state=succeeded").json()["results"]

@@ -73,6 +73,12 @@ def backup(site: Place) -> Path:
     return path
 
 
+def is_its_owners_alone(folder: Path) -> bool:
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(found) > 3
+    return all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in found)
+
+
 def test_a_site_comes_back_elsewhere_with_rows_files_and_keys(
     site: Place, backup: Path, elsewhere: Place
 ) -> None:
@@ -80,6 +86,7 @@ def test_a_site_comes_back_elsewhere_with_rows_files_and_keys(
     assert done.returncode == 0, done.stderr
     assert elsewhere.is_whole()
     assert (elsewhere.folder / "media/runs/1/truth.webp").read_bytes() == b"picture"
+    assert is_its_owners_alone(elsewhere.folder)
     for key in ("secret_key", "data_key", "signing_key"):
         assert (elsewhere.folder / key).read_text() == (site.folder / key).read_text()
         assert stat.S_IMODE((elsewhere.folder / key).stat().st_mode) == 0o600

@@ -4,13 +4,14 @@ import ast
 import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from packaging.utils import canonicalize_name
 from pwmsite import bootstrap
 from pwmsite.management.commands import prepare
 from tests import sites
+from tests.disks import disk
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,6 +76,88 @@ def test_a_taken_port_is_told_before_anything_is_installed(clone: Path, taken_po
     assert not (clone / ".venv").exists()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def installing(clone: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start it where pip never ends; give the process, and its pip once that runs."""
+    python = clone / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        '#!/bin/sh\ncase "$*" in *version*) exit 0;; esac\n'
+        f"echo $$ > {clone}/pip.new; mv {clone}/pip.new {clone}/pip; exec sleep 3600\n"
+    )
+    python.chmod(0o755)
+    first = subprocess.Popen(
+        [sys.executable, "pwmsite/bootstrap.py", "run"],
+        cwd=clone,
+        env=os.environ | {"PORT": str(port)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pip = clone / "pip"
+    sites.wait(pip.exists)
+    number = int(pip.read_text())
+    try:
+        yield first, number
+    finally:
+        first.kill()
+        first.communicate()
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+
+
+def test_a_second_start_while_the_first_installs_finds_the_port_taken(clone: Path) -> None:
+    port = free_port()
+    with installing(clone, port):
+        said = refusal(start(clone, env={"PORT": str(port)}))
+        assert f"Port {port} is taken" in said
+
+
+def test_a_killed_installer_leaves_no_pip_behind(clone: Path) -> None:
+    with installing(clone, free_port()) as (first, pip):
+        first.kill()
+        first.communicate()
+        sites.wait(lambda: not is_alive(pip))
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+def test_a_pip_that_outlives_its_installer_keeps_the_lock(clone: Path) -> None:
+    """Where nothing ends it with its parent, the next start waits for it."""
+    with installing(clone, free_port()) as (first, pip):
+        held = [os.readlink(path) for path in Path(f"/proc/{pip}/fd").iterdir()]
+        assert str(clone / "var/installing.lock") in held
+        assert first.poll() is None
+
+
+def test_a_full_disk_is_told_before_anything_is_installed(clone: Path) -> None:
+    with disk(clone / "disk", "8m") as small:
+        shutil.copytree(clone / "pwmsite", clone / "copy/pwmsite")
+        shutil.copy(clone / "requirements.lock", clone / "copy")
+        small.run("cp", "-r", f"{clone}/copy/.", str(small.path))
+        program = [sys.executable, "pwmsite/bootstrap.py", "run"]
+        done = subprocess.run(
+            [*small.enter[:-1], f"--wd={small.path}", *program],
+            env=os.environ | {"PORT": "0"},
+            capture_output=True,
+            text=True,
+        )
+        said = refusal(done)
+        assert f"The disk of {small.path} is full: 7 MB are free" in said
+        assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("port", ["http", "70000", "-1"])
 def test_a_port_that_is_none_is_told(clone: Path, port: str) -> None:
     assert f"PORT={port} is no port" in refusal(start(clone, env={"PORT": port}))
@@ -105,6 +189,7 @@ def test_an_index_that_cannot_be_reached_is_told(clone: Path) -> None:
     no_network = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "0"}
     said = refusal(start(clone, env=no_network | {"PIP_CONFIG_FILE": os.devnull}))
     assert "see that the package index can be reached" in said
+    assert said.count("\n") == 1
     assert not (clone / ".venv" / "installed.json").exists()
 
 
@@ -116,7 +201,17 @@ def test_an_old_python_is_told() -> None:
 
 
 def test_an_old_python_can_read_the_file_that_tells_it() -> None:
-    ast.parse((ROOT / "pwmsite/bootstrap.py").read_text(), feature_version=(3, 7))
+    """Python 3.6, that is, which some servers still call python3."""
+    tree = ast.parse((ROOT / "pwmsite/bootstrap.py").read_text(), feature_version=(3, 6))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert "__future__" not in imported
+    annotations = [
+        annotation
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for annotation in (node.returns, *(arg.annotation for arg in node.args.args))
+    ]
+    assert not any(isinstance(found, ast.Subscript | ast.BinOp) for found in annotations)
 
 
 @pytest.fixture

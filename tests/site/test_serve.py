@@ -4,13 +4,14 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.sites import children_of, tables
@@ -90,14 +91,25 @@ def site(var: Path) -> Iterator[Site]:
             running.process.wait()
 
 
+def is_open(path: Path) -> bool:
+    """Say whether another user of the machine may read it; a folder's files, when it is closed."""
+    with suppress(FileNotFoundError):
+        return path.is_file() and bool(path.stat().st_mode & 0o077)
+    return False
+
+
 def test_the_site_starts_survives_a_killed_worker_and_stops_whole(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "left.txt").write_text("by an older version")
     with site(tmp_path) as running:
         eventually(lambda: running.said("PWM is at http://127.0.0.1:"), "the site answers")
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
         assert (
             len(re.findall(r"Administrator: admin +Password: \S{12,}", running.words.read_text()))
             == 1
         )
         eventually(lambda: running.answers("/readyz"), "a worker has reported")
+        assert [path for path in [tmp_path, *tmp_path.rglob("*")] if is_open(path)] == []
 
         os.kill(running.worker(), signal.SIGKILL)
         told = "The worker stopped (killed by signal 9, SIGKILL); starting it again in 1 s."

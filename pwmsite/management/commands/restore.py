@@ -1,5 +1,6 @@
 """Bring a site back from a backup; web server and workers must not run meanwhile."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--replace", action="store_true", help="even where there is a site")
 
     def handle(self, *, source: Path, replace: bool, **options: Any) -> None:
+        os.umask(0o077)  # a backup holds secrets: what comes out of it is its owner's alone
         try:
             count = backup.read(source, replace)
         except backup.BackupError as error:
