@@ -106,7 +106,8 @@ def entry_name(method: str, board: str, variant: str, source_name: str = "") -> 
 def is_reference(board: str, variant: str, *, is_best: bool) -> bool:
     """Tell a row to compare with; ``is_best``: its method is the modality's best.
 
-    Nominal runs of other methods compete: they are what a method does without calibration.
+    Nominal runs of other methods compete on the public tier, the only one that they run on: they
+    are what a method does without calibration.
     """
     if board == Board.STANDARD:
         return False
