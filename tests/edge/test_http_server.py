@@ -16,6 +16,7 @@ import pytest
 
 from pwmsite import http_server
 from pwmsite.http_server import Lanes, Rules, serve
+from tests.sites import wait
 
 from . import clients
 
@@ -317,6 +318,21 @@ def test_others_are_not_believed(start, proxies):
     got = told(start(proxies=proxies).get("/page/", *TLS))
     assert got["scheme"] == "http"
     assert not [name for name in got if "FORWARDED" in name]
+
+
+def test_a_proxy_on_a_unix_socket_is_believed(tmp_path):
+    rules = Rules(largest=lambda path: LARGEST)
+    lanes = Lanes(1, 1, rules)
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(str(tmp_path / "web"))
+        (server,), turn = serve(hello, [listener], rules, lanes)
+        client.connect(str(tmp_path / "web"))
+        client.sendall(ASK + b"X-Forwarded-Proto: https\r\n\r\n")
+        client.setblocking(False)
+        wait(lambda: turn(0.02) or not clients.is_open(client), pause=0)
+        assert told(client.recv(1 << 16).decode())["scheme"] == "https"
+        lanes.shutdown(timeout=1)
+        server.trigger.close()
 
 
 def test_no_answer_names_the_server(start):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
 
 import pytest
@@ -34,3 +35,13 @@ def test_readers_are_answered_while_many_clients_have_sent_half(port: int, sent:
             assert clients.status(port, path) == 200
         # Nobody had to be sent away for that.
         assert all(map(clients.is_open, slow))
+
+
+def test_a_body_too_large_answers_413_in_the_words_of_the_site(port: int) -> None:
+    connection = http.client.HTTPConnection(clients.HOST, port, timeout=clients.PATIENCE)
+    for path, said in (("/accounts/login/", b"too large</h1>"), ("/api/v1/methods/", b"detail")):
+        connection.request("POST", path, bytes(5_000_000))
+        response = connection.getresponse()
+        assert response.status == 413
+        assert said in response.read()
+    connection.close()
