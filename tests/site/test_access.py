@@ -128,7 +128,7 @@ SITE = """
 /modalities/stem/data/public.h5                GET  404
 /healthz                                       GET  200
 /metrics                                       GET  404
-/operations/                                   GET  302 302 302 302 302 200
+/operations/                                   GET  302 403 403 403 403 200
 /real-data/                                    GET  200
 /real-data/{nobodys}/none.webp                 GET  404
 /readyz                                        GET  503

@@ -95,6 +95,12 @@ def test_addresses_are_confirmed_only_where_mail_can_be_sent(
     assert done.stdout.strip() == said, done.stderr
 
 
+def test_staff_need_a_second_factor_in_production_alone(tmp_path: Path) -> None:
+    asked = "from django.conf import settings as s; print(s.PWM_SECOND_FACTOR)"
+    assert ask(asked, tmp_path, **PRODUCTION).stdout.strip() == "True"
+    assert ask(asked, tmp_path).stdout.strip() == "False"
+
+
 def test_a_weak_key_is_refused(tmp_path: Path) -> None:
     done = manage("check", var=tmp_path, **PRODUCTION | {"PWM_SECRET_KEY": "a" * 60})
     assert "PWM_SECRET_KEY is too weak" in done.stderr
