@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from django.core.files.uploadedfile import UploadedFile
@@ -15,6 +16,8 @@ from modalities.models import Modality
 
 from .expected import expectation
 from .models import UPLOAD_TIERS, Attempt, private_storage
+
+FOLDER = "submissions"  # of the private storage; in it one folder for each day
 
 
 class HashedFile(UploadedFile):
@@ -84,10 +87,13 @@ def send(user: Any, upload: HashedFile, **fields: Any) -> tuple[Attempt, bool]:
     Quota, with nothing kept, when the person may send no more for now.
     """
     storage = private_storage()
-    name = storage.save(f"submissions/{uuid.uuid4().hex}.h5", upload)
+    day = datetime.now(UTC).date()
+    name = storage.save(f"{FOLDER}/{day}/{uuid.uuid4().hex}.h5", upload)
     is_new = False
     try:
-        made = Attempt.objects.submit(user, file=name, sha256=upload.sha256, **fields)
+        made = Attempt.objects.submit(
+            user, file=name, sha256=upload.sha256, size=upload.size, **fields
+        )
         is_new = made.file.name == name
     finally:
         if not is_new:

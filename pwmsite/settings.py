@@ -128,8 +128,15 @@ MEDIA_URL = "/media/"
 PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=2)
 PWM_DEV_SUBMISSIONS_A_MONTH = env.int("PWM_DEV_SUBMISSIONS_A_MONTH", default=6)
 PWM_DEV_UNCALIBRATED_A_MONTH = env.int("PWM_DEV_UNCALIBRATED_A_MONTH", default=1)
+# What a person can send in 24 hours, to all tiers together.
+PWM_UPLOADS_A_DAY = env.int("PWM_UPLOADS_A_DAY", default=200)
+PWM_UPLOAD_MB_A_DAY = env.int("PWM_UPLOAD_MB_A_DAY", default=2000)
+# Arrays of results that do not count and are not certified: leaderboards/keeping.py.
+PWM_KEEP_ARRAYS_DAYS = env.int("PWM_KEEP_ARRAYS_DAYS", default=90)
 PWM_CREDITS_AT_START = env.int("PWM_CREDITS_AT_START", default=30)
 MEDIA_ROOT = VAR_DIR / "media"
+# Uploads on their way; a killed process leaves them here, where they are swept.
+FILE_UPLOAD_TEMP_DIR = environment.state_folder(VAR_DIR / "uploads")
 # Names with a hash, compressed once: the web server collects the files when it starts. A developer
 # and the tests get the plain ones, without collecting.
 COLLECTED = PRODUCTION or env.bool("PWM_COLLECTED", default=False)

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.core.files.storage import storages
 from django.core.management import call_command
 
+from leaderboards import keeping
 from modalities.jobs.files import delete_orphans
 from modalities.jobs.worker import run_next
 from modalities.storage import WholeFileStorage
@@ -20,10 +21,13 @@ def send_mail(pk: str, queue: str) -> None:
 
 @shared_task
 def keep_house() -> None:
-    """Remove sessions that have ended and files that nobody finished or keeps."""
+    """Remove sessions that have ended, files that nobody finished or keeps, and old arrays."""
     call_command("clearsessions")
     remove_unfinished()
     delete_orphans()
+    keeping.sweep_uploads()
+    keeping.forget_failed()
+    keeping.thin_arrays()
 
 
 def remove_unfinished() -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.storage import Storage, storages
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils import timezone
@@ -45,7 +46,8 @@ EVIDENCE = (
 )
 
 
-MONTH = timedelta(days=30)
+MONTH, DAY = timedelta(days=30), timedelta(days=1)
+REFUSED = "refused"  # the code of a file that is not as it has to be
 
 
 class Quota(Exception):
@@ -158,10 +160,11 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
             asked_at=Coalesce("repeats__queued_at", "queued_at")
         )
 
-    def submit(self, user: Any, *, file: Any, sha256: str, **fields: Any) -> Attempt:
+    def submit(self, user: Any, *, file: Any, sha256: str, size: int = 0, **fields: Any) -> Attempt:
         """Queue a file for scoring, or give back the attempt that this very file is already.
 
-        ``fields``: modality, method, tier, code_url. Raise Quota where there is no more for now.
+        size: in bytes. ``fields``: modality, method, tier, code_url. Raise Quota where there is no
+        more for now.
         """
         same = {"modality": fields["modality"], "method": fields["method"], "tier": fields["tier"]}
         with transaction.atomic():
@@ -175,6 +178,7 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
                     f"{MOST_LIVE} of your submissions are waiting to be scored; "
                     "send this one when some of them are done."
                 )
+            self.of(user).files().check_day(size)
             if fields["tier"] == TierName.DEV:
                 mine.require_an_answer_left(fields["modality"])
             return self.enqueue(
@@ -183,7 +187,24 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
                 started_by=user,
                 file=file,
                 sha256=sha256,
+                size=size,
                 **fields,
+            )
+
+    def check_day(self, size: int) -> None:
+        """Raise Quota if a file of ``size`` bytes is more than a person may send in 24 hours.
+
+        Refused and cancelled files count: they were received and read. Those that failed because
+        of the server do not.
+        """
+        sent = self.filter(queued_at__gt=timezone.now() - DAY)
+        sent = sent.exclude(Q(state=State.FAILED) & ~Q(error_code=REFUSED))
+        day = sent.aggregate(files=Count("pk"), bytes=Coalesce(Sum("size"), 0))
+        most = settings.PWM_UPLOADS_A_DAY, settings.PWM_UPLOAD_MB_A_DAY * 10**6
+        if day["files"] >= most[0] or day["bytes"] + size > most[1]:
+            raise Quota(
+                f"In 24 hours a person can send {most[0]} files with {most[1] // 10**6} MB in "
+                "all, refused ones included. Send this one tomorrow."
             )
 
     def repeat(self, first: Attempt, by: Any = None) -> Attempt:
@@ -204,7 +225,8 @@ class Attempt(Job):
     """Anything that gives a score, and the evidence for it.
 
     inputs: names data and code of a baseline before it runs; the same inputs give the same result.
-    file, sha256: what a person sent. problems: all that is wrong with a refused file.
+    file, sha256, size: what a person sent; the file of one that was refused or cancelled goes.
+    problems: all that is wrong with a refused file.
     result: means, interval, ceiling and scenes, as ``scoring.score.TierResult`` has them, exact.
     corrected_spec: the parameters used, one object per scene; a secret truth is kept nowhere.
     spec_intervals: their 95 % intervals, null for a parameter that the method abstains from, and
@@ -235,6 +257,7 @@ class Attempt(Job):
         storage=private_storage, upload_to="submissions", max_length=200, blank=True
     )
     sha256 = Sha256Field("SHA-256 of the file")
+    size = models.PositiveBigIntegerField(default=0, help_text="of the file, in bytes")
     code_url = models.URLField("code", blank=True)
     problems = models.JSONField(default=list, blank=True)
 
@@ -348,6 +371,20 @@ class Attempt(Job):
 
     def expected_result_count(self) -> int:
         return 1
+
+    def after_move(self, event: str) -> None:
+        """Let the file go with the verdict, once that is written; nothing reads it again."""
+        if event not in ("refused", "cancelled"):
+            return
+        name = type(self).objects.filter(pk=self.pk).values_list("file", flat=True).get()
+        if name:
+            type(self).objects.filter(pk=self.pk).update(file="")
+            transaction.on_commit(partial(private_storage().delete, name))
+
+    def restart(self, by: str = "") -> bool:
+        """Queue it once more, unless its file went."""
+        self.refresh_from_db()
+        return (self.kind != Kind.FILE or bool(self.file)) and super().restart(by)
 
     def kept_files(self) -> set[str]:
         return {field.name for field in (self.file, self.arrays) if field.name}

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from leaderboards.expected import expectation
 from leaderboards.intake.reader import IntakeUnavailable, Reading, Refused, read_submission
 from leaderboards.models import Attempt, Kind
+from leaderboards.models.attempt import REFUSED
 from leaderboards.tells import is_open
 from modalities.jobs import JobFailed, JobRefused
 from modalities.physics import METRICS_VERSION, Report
@@ -78,7 +79,7 @@ def _read(first: Attempt, attempt: Attempt) -> Reading:
         Attempt.objects.filter(pk=attempt.pk, token=attempt.token).update(problems=refused.problems)
         count = len(refused.problems)
         raise JobRefused(
-            "refused",
+            REFUSED,
             f"The file has {count} problem{'s' if count > 1 else ''}; each is listed with the "
             "sample and the field. Nothing was scored and nothing counts against your quota.",
         ) from None

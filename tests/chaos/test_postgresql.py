@@ -22,6 +22,7 @@ AGAIN = (
     "tests/leaderboards/test_credits.py",
     "tests/leaderboards/test_curation.py",
     "tests/leaderboards/test_invariants.py",
+    "tests/leaderboards/test_keeping.py",
     "tests/leaderboards/test_ranking.py",
     "tests/leaderboards/test_registering.py",
     "tests/leaderboards/test_trust.py",
