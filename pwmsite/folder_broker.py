@@ -29,12 +29,15 @@ POLL = 0.25  # seconds between two looks into the folder
 class Channel(filesystem.Channel):
     """Reads and writes whole messages; ``<order>.<queue>.msg`` names a file, as Kombu does."""
 
-    def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:
+    # Its parents do not agree on the name of the message either.
+    def _put(  # type: ignore[override]
+        self, queue: str, message: dict[str, Any], **kwargs: Any
+    ) -> None:
         folder = Path(self.data_folder_out)
         draft = folder / f".{uuid.uuid4().hex}.draft"
         try:
-            draft.write_text(dumps(payload))
-            draft.replace(folder / f"{_order(payload)}.{queue}.msg")
+            draft.write_text(dumps(message))
+            draft.replace(folder / f"{_order(message)}.{queue}.msg")
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise ChannelError(f"The message cannot be written to {folder}: {error}") from error
@@ -63,9 +66,9 @@ class Channel(filesystem.Channel):
                     yield folder / name
 
 
-def _order(payload: dict[str, Any]) -> str:
+def _order(message: dict[str, Any]) -> str:
     """Name a message's place, without a dot; merging messages come after all others."""
-    headers = payload.get("headers") or {}
+    headers = message.get("headers") or {}
     if headers.get("merge"):
         return "work-" + str(headers["task"]).replace(".", "-")
     return f"{time.time_ns():020d}-{uuid.uuid4().hex}"

@@ -95,7 +95,12 @@ def _run(upload: BinaryIO, expected: Expectation) -> tuple[dict, bytes]:
         start_new_session=True,
     )
     overtime = threading.Event()
-    timer = threading.Timer(WALL_SECONDS, lambda: (overtime.set(), child.kill()))
+
+    def give_up() -> None:
+        overtime.set()
+        child.kill()
+
+    timer = threading.Timer(WALL_SECONDS, give_up)
     timer.start()
     with child:
         try:

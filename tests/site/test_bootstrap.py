@@ -88,7 +88,7 @@ def installing(clone: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], 
     python = clone / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.write_text(
-        '#!/bin/sh\ncase "$*" in *version*) exit 0;; esac\n'
+        '#!/bin/sh\ncase "$*" in *"pip --version") exit 0;; esac\n'
         f"echo $$ > {clone}/pip.new; mv {clone}/pip.new {clone}/pip; exec sleep 3600\n"
     )
     python.chmod(0o755)
