@@ -5,7 +5,7 @@ ARGS ?=
 IN := .venv/bin/python -m
 LOCK := --quiet --upgrade --generate-hashes --strip-extras --no-emit-index-url --no-emit-options --no-emit-trusted-host
 
-.PHONY: run test storm lint bench lock dev realdata
+.PHONY: run test storm lint bench lock dev realdata licences sbom audit
 
 run: ## Start the site and a worker on 127.0.0.1:$(PORT); one Ctrl-C stops all of it.
 	@PORT=$(PORT) exec $(PYTHON) pwmsite/bootstrap.py run
@@ -37,6 +37,17 @@ realdata: ## Install the measured series of the page On real data, without what 
 	@$(PYTHON) pwmsite/bootstrap.py install
 	@$(IN) pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-realdata.lock
 	@.venv/bin/python manage.py calibrate_real
+
+licences: dev ## List the licences of what a server installs, in docs/licences.md.
+	@$(IN) tests.licences page > docs/licences.new && mv docs/licences.new docs/licences.md
+
+sbom: dev ## Write the bill of materials of a server, CycloneDX as JSON, to var/pwm.cdx.json.
+	@mkdir -p var && $(IN) tests.licences bill > var/pwm.cdx.json && echo "Written: var/pwm.cdx.json"
+
+audit: dev ## Look for known vulnerabilities in what a server installs; fails where none can be looked up.
+	@$(IN) pip_audit --strict --require-hashes --disable-pip --progress-spinner off \
+		-r requirements-server.lock \
+		|| { echo "NOT CLEAN, OR NOT AUDITED: the lines above say which." >&2; exit 1; }
 
 lock: dev ## Choose versions anew from pyproject.toml and write both locks.
 	@$(IN) piptools compile $(LOCK) --output-file requirements.lock pyproject.toml
