@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -223,16 +223,31 @@ def proxy(folder: Path, port: int, web: list[int]) -> Iterator[Path]:
         (folder / "proxy.txt").open("wb") as words,
         servers.started([caddy, "run", "--config", str(settings)], port, env=home, stderr=words),
     ):
+        wait(lambda: _has_certificate(port))
         yield log
 
 
-def ask(port: int, path: str) -> tuple[int, str]:
-    """Ask the proxy for a page, as a browser does; its certificate is nobody's."""
+def _has_certificate(port: int) -> bool:
+    """Tell whether Caddy, which listens before that, has made its certificate."""
+    with suppress(ssl.SSLError), connected(port):
+        return True
+    return False
+
+
+@contextmanager
+def connected(port: int) -> Iterator[ssl.SSLSocket]:
+    """Connect to the proxy as a browser does; its certificate is nobody's."""
     trusting = ssl._create_unverified_context()
     with (
         socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
         trusting.wrap_socket(plain, server_hostname=HOST) as line,
     ):
+        yield line
+
+
+def ask(port: int, path: str) -> tuple[int, str]:
+    """Ask the proxy for a page; give the status and all that it answers."""
+    with connected(port) as line:
         head = {"Host": f"{HOST}:{port}", "Cookie": "sessionid=mine", "Connection": "close"}
         lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
         line.sendall("\r\n".join([*lines, "", ""]).encode())
