@@ -108,7 +108,7 @@ def _why(code: int) -> str:
 
 
 # What people wait for, and what the site computes by itself.
-QUEUES = {"people": "scoring,gallery", "site": "hidden"}
+QUEUES = {"people": "mail,scoring,gallery", "site": "hidden"}
 
 
 def _worker(name: str, processes: int, *options: str) -> list[str]:

@@ -21,7 +21,16 @@ PINNED = re.compile(r"^([a-z0-9][\w.-]*)==(\S+)((?:\s*\\\n\s+--hash=sha256:[0-9a
 PERMISSIVE = {
     *("0BSD", "BSD", "BSD License", "BSD-2-Clause", "BSD-3-Clause", "BSD 3-Clause", "New BSD"),
     *("Apache-2.0", "Apache 2", "Apache License 2.0", "Apache Software License"),
-    *("MIT", "MIT License", "MIT-0", "MIT-CMU", "Zlib", "CC0-1.0", "ZPL-2.1"),
+    *(
+        "MIT",
+        "MIT License",
+        "MIT-0",
+        "MIT-CMU",
+        "Zlib",
+        "CC0-1.0",
+        "ZPL-2.1",
+        "Zope Public License",
+    ),
     *("PSF-2.0", "Python Software Foundation License", "Apache-2.0 WITH LLVM-exception"),
 }
 # Those that ask something of who ships the package, which an unchanged, replaceable package meets.

@@ -78,7 +78,7 @@ def test_make_run_has_one_worker_for_people_and_one_for_the_site():
         for program in serve.programs(0)
         if "--queues" in program.command
     ]
-    assert queues == [{"scoring", "gallery"}, {BACKGROUND}]
+    assert queues == [{"mail", "scoring", "gallery"}, {BACKGROUND}]
     assert set.union(*queues) == {queue.name for queue in settings.CELERY_TASK_QUEUES}
 
 

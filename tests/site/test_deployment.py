@@ -61,14 +61,26 @@ def test_one_service_builds_the_image_that_nobody_looks_for_elsewhere() -> None:
 def test_the_image_can_dump_the_database_of_compose() -> None:
     client = re.search(r"postgresql-client-(\d+)", (ROOT / "Containerfile").read_text())
     assert client
-    assert compose()["services"]["database"]["image"] == f"postgres:{client[1]}"
+    assert f":-postgres:{client[1]}}}" in compose()["services"]["database"]["image"]
+
+
+def test_every_public_image_can_be_pinned_by_its_digest() -> None:
+    """``.env`` may name the digests, and the page says how to look up each of them."""
+    page = (ROOT / "docs/deploy.md").read_text()
+    public = [s["image"] for s in compose()["services"].values() if s["image"] != "pwm"]
+    public.append(compose()["services"]["prepare"]["build"]["args"]["DEBIAN_IMAGE"])
+    for image in public:
+        variable, tag = re.fullmatch(r"\$\{([A-Z]+_IMAGE):-(.+)\}", image).groups()
+        assert f"{variable}=$(pinned {tag})" in page
+    built_from = re.findall(r"^FROM (\S+)", (ROOT / "Containerfile").read_text(), re.MULTILINE)
+    assert set(built_from) == {"${DEBIAN_IMAGE}"}
 
 
 def test_only_who_scores_sees_the_truth() -> None:
     mounted = {
         name for name, s in compose()["services"].items() if "truth" in str(s.get("volumes"))
     }
-    assert mounted == {"prepare", "worker"}
+    assert mounted == {"prepare", "worker", "background"}
 
 
 def test_servers_get_the_versions_that_were_tested() -> None:
