@@ -128,14 +128,33 @@ def test_the_same_seed_repeats_to_the_bit_and_another_one_differs_by_noise():
     assert 0 < abs(third.values["error"] - first.values["error"]) < 4 * first.std["error"]
 
 
-def test_a_small_tilt_series_comes_near_the_truth():
+@pytest.fixture(scope="module")
+def tilt_series():
     truth = {"tilt_angle": 0.8, "tilt_axis": 0.45, "defocus_gradient": 12.0}
     spec = replace(SMALL, shape=(12, 96, 16))
-    ys = measured(spec, truth, [physics.scene(spec, i) for i in (0, 2)])
+    return spec, truth, measured(spec, truth, [physics.scene(spec, i) for i in (0, 2)])
+
+
+def test_a_small_tilt_series_comes_near_the_truth(tilt_series):
+    spec, truth, ys = tilt_series
     found = physics.calibrate(spec, ys, ranges(spec))
     for name, allowed in {"tilt_angle": 0.05, "tilt_axis": 0.15}.items():
         low, high = ranges(spec)[name]
         assert abs(found.values[name] - truth[name]) < allowed * (high - low), found
+
+
+def test_a_background_that_no_object_explains_makes_a_tilt_series_abstain(tilt_series):
+    spec, _, ys = tilt_series
+    found = physics.calibrate(spec, [y + 0.1 * y.mean() for y in ys], ranges(spec))
+    assert set(found.abstained) == set(found.values)
+    assert all("model does not fit" in reason for reason in found.abstained.values())
+
+
+def test_a_background_that_an_object_explains_does_not_move_stem(frames):
+    truth, ys = frames
+    found = physics.calibrate(STEM, [y + 0.02 * y.mean() for y in ys], ranges(STEM))
+    for name, (low, high) in found.intervals.items():
+        assert low <= truth[name] <= high, found
 
 
 def test_calibration_knows_no_phantom():
