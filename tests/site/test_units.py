@@ -12,7 +12,13 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "/opt/pwm/.venv/bin/"
 UNITS = {path.stem: path for path in sorted((ROOT / "deploy").glob("*.service"))}
-SERVICES = {"pwm-worker": "worker", "pwm-clock": "clock", "pwm-fill": "prepare"}
+SERVICES = {
+    "pwm-worker": "worker",
+    "pwm-background": "background",
+    "pwm-mail": "mail",
+    "pwm-clock": "clock",
+    "pwm-fill": "prepare",
+}
 
 
 def settings(unit: str, name: str) -> list[str]:
@@ -20,8 +26,8 @@ def settings(unit: str, name: str) -> list[str]:
 
 
 def words(command: str) -> list[str]:
-    """Split a command; where its files are does not matter."""
-    told = shlex.split(command.replace(PYTHON, ""))
+    """Split a command; where its files are does not matter, nor what tells workers apart."""
+    told = shlex.split(re.sub(r" --hostname \S+", "", command.replace(PYTHON, "")))
     return [word for word in told if not word.startswith(("/tmp/", "/var/lib/"))]
 
 
@@ -60,7 +66,7 @@ def test_a_unit_has_no_rights_that_it_does_not_need(unit: str) -> None:
 def test_only_those_that_score_are_given_their_keys_and_see_the_truth() -> None:
     knowing = {unit for unit in UNITS if "/etc/pwm/keys.env" in settings(unit, "EnvironmentFile")}
     hidden = {unit for unit in UNITS if settings(unit, "InaccessiblePaths")}
-    assert knowing == {"pwm-fill", "pwm-worker"}
+    assert knowing == {"pwm-fill", "pwm-worker", "pwm-background"}
     assert hidden == set(UNITS) - knowing
 
 
