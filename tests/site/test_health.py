@@ -48,7 +48,7 @@ def test_not_ready_without_one(client: Client, seen_ago: timedelta | None) -> No
 
 @pytest.mark.django_db
 def test_not_ready_while_nobody_serves_a_queue(client: Client) -> None:
-    make_worker(name="people@here", queues=["gallery", "scoring"])
+    make_worker(name="people@here", queues=["mail", "gallery", "scoring"])
     make_worker(2 * SILENCE, name="site@here", queues=["hidden"])
     answer = client.get("/readyz")
     assert answer.status_code == 503
