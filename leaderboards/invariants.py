@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.db.models import F, Q
 
 from modalities import physics
+from modalities.jobs.rounds import due
 
 from . import counting, tells
 from .models import (
@@ -39,7 +41,7 @@ def scores() -> Iterator[str]:
         Ranking.objects.filter(ranked__lt=F("wanted")).values_list("modality_id", "board")
     )
     entries = Entry.objects.select_related("method", "modality").prefetch_related("tier_scores")
-    for entry in entries.iterator(500):
+    for entry in due("score", entries, _with_new_results):
         tiers = {tier.tier: tier.score for tier in entry.tier_scores.all()}
         if strange := sorted(set(tiers) - set(tiers_of(entry.board))):
             yield f"{entry}: has a score on {', '.join(strange)}, which is not its board."
@@ -51,7 +53,7 @@ def scores() -> Iterator[str]:
 def attempts() -> Iterator[str]:
     """What a tier tells is what the attempt that counts gave, and the rule says that it counts."""
     rows = TierScore.objects.select_related("entry__modality", "entry__method", "attempt", "chosen")
-    for row in rows.iterator(500):
+    for row in due("what counts", rows, lambda since: Q(scored_at__gt=since)):
         if (row.attempt is None) != (row.entry.origin == Origin.REPORTED):
             yield f"{row}: a measured result has an attempt, a reported one has none."
         elif row.attempt is not None:
@@ -92,9 +94,14 @@ def methods() -> Iterator[str]:
     found = Entry.objects.select_related("method", "modality").prefetch_related(
         "method__modalities"
     )
-    for entry in found.iterator(500):
+    for entry in due("method", found, _with_new_results):
         if entry.modality not in entry.method.modalities.all():
             yield f"{entry}: {entry.method} is not registered for {entry.modality}."
+
+
+def _with_new_results(since: datetime) -> Q:
+    new = TierScore.objects.filter(scored_at__gt=since)
+    return Q(created_at__gt=since) | Q(pk__in=new.values("entry"))
 
 
 def _agree(entry: Entry, tiers: dict[str, float]) -> bool:

@@ -126,3 +126,13 @@ class Dataset(models.Model):
 
     def __str__(self) -> str:
         return f"{self.modality} {self.tier} {self.version}"
+
+
+class Checked(models.Model):
+    """How far ``check_invariants`` has come with one table, or in time (modalities/jobs/rounds)."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    place = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.place or 'from the start'}"

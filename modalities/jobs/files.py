@@ -7,7 +7,7 @@ files of another. A worker that dies leaves its files behind; the database does 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Self
 from uuid import UUID
 
@@ -76,12 +76,21 @@ def delete_orphans() -> int:
     return count
 
 
-def missing(kind: type[Job]) -> Iterator[str]:
-    """Say what a row promises and the storage lacks."""
-    for job in kind._base_manager.iterator(BATCH):
+def missing(kind: type[Job], jobs: Iterable[Job]) -> Iterator[str]:
+    """Say what a row promises and the storage lacks.
+
+    Rows forget a file before it is deleted, so one that is gone is missing only if the row as it
+    is now still promises it.
+    """
+    for job in jobs:
         for name in sorted(job.kept_files()):
-            if not storage_of(kind).exists(name):
+            if not storage_of(kind).exists(name) and _is_promised(job, name):
                 yield f"{job} has lost its file {name}."
+
+
+def _is_promised(job: Job, name: str) -> bool:
+    now = type(job)._base_manager.filter(pk=job.pk).first()
+    return now is not None and name in now.kept_files()
 
 
 def kinds_with_files() -> list[type[Job]]:

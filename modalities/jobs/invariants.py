@@ -1,12 +1,14 @@
 """What "nothing is lost" means, as checks that anyone can run at any time.
 
 Each check yields one sentence for each thing that is wrong. Apps add their own to ``CHECKS`` when
-they are ready; ``manage.py check_invariants`` runs them all.
+they are ready; ``manage.py check_invariants`` runs them all, on one state of the database. Files
+lie outside of it: a row that seems to lack one is read again before anything is said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import pairwise
 
 from django.db.models import Q
@@ -14,7 +16,8 @@ from django.db.models.functions import Now
 
 from .files import kinds_with_files, missing
 from .models import Job, JobEvent, kinds
-from .rules import LEASE, MAX_TRIES, State
+from .rounds import Round, due, entered, snapshot
+from .rules import LEASE, LIVE, MAX_TRIES, State
 
 LONG_OVERDUE = 20 * LEASE
 
@@ -48,15 +51,30 @@ FROM = {
 Check = Callable[[], Iterable[str]]
 
 
-def problems() -> list[str]:
-    """Run every check; an empty list means that nothing is lost."""
-    return [problem for check in CHECKS for problem in check()]
+def problems(everything: bool = True) -> list[str]:
+    """Run every check; an empty list means that nothing is lost.
+
+    everything: look at all rows there are, and not only at those of a round (``rounds``).
+    """
+    current = None if everything else Round()
+    with entered(current):
+        with snapshot():
+            found = [problem for check in CHECKS for problem in check()]
+        found += [problem for check in OUTSIDE for problem in check()]
+    if current and not found:
+        current.keep()
+    return found
+
+
+def changed(since: datetime) -> Q:
+    """Select the jobs that may differ since then: an ended job does not change."""
+    return Q(state__in=LIVE) | Q(finished_at__gt=since) | Q(queued_at__gt=since)
 
 
 def histories() -> Iterator[str]:
     """A job's events tell how it came to its state, and it ends once."""
     for kind in kinds():
-        for job in kind._default_manager.with_events().iterator(500):
+        for job in due(f"{kind.__name__} history", kind._default_manager.with_events(), changed):
             yield from (f"{job}: {wrong}" for wrong in _history(job, list(job.events.all())))
 
 
@@ -80,15 +98,20 @@ def _history(job: Job, events: list[JobEvent]) -> Iterator[str]:
 def results() -> Iterator[str]:
     """A job that succeeded has all its results, and no other job has any."""
     for kind in kinds():
-        for job in kind._base_manager.iterator(500):
+        for job in due(f"{kind.__name__} result", kind._base_manager.all(), changed):
             done = job.state == State.SUCCEEDED
             expected, found = (job.expected_result_count() if done else 0), job.result_count()
             if found != expected:
                 yield f"{job} is {job.state} and has {found} results instead of {expected}."
+            if job.tries > MAX_TRIES:
+                yield f"{job} was tried {job.tries} times."
 
 
 def stuck() -> Iterator[str]:
-    """No job waits for something that does not come."""
+    """No job waits for something that does not come.
+
+    The first check of all: on SQLite time goes on during a transaction, and leases with it.
+    """
     silent = Q(state=State.RUNNING, lease_expires_at__lt=Now() - 2 * LEASE)
     unsent = Q(message_sent_at__isnull=True) | Q(message_sent_at__lt=Now() - LONG_OVERDUE)
     for kind in kinds():
@@ -98,14 +121,14 @@ def stuck() -> Iterator[str]:
             unsent, queued_at__lt=Now() - LONG_OVERDUE
         ):
             yield f"{job} waits since {job.queued_at}, without a message; is a worker running?"
-        for job in kind._base_manager.filter(tries__gt=MAX_TRIES):
-            yield f"{job} was tried {job.tries} times."
 
 
 def files() -> Iterator[str]:
     """Every file that a row promises is there."""
     for kind in kinds_with_files():
-        yield from missing(kind)
+        rows = kind._base_manager.all()
+        yield from missing(kind, due(f"{kind.__name__} files", rows, changed))
 
 
-CHECKS: list[Check] = [histories, results, stuck, files]
+CHECKS: list[Check] = [stuck, histories, results]
+OUTSIDE: list[Check] = [files]
