@@ -6,15 +6,19 @@ Isotropic, in any number of dimensions, with forward differences that are zero a
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
+from scipy import fft, linalg
 
+from ..numerics.differences import ascend, descend
 from ..operator import Array, Operator
 from ..progress import Report, silent
 from .suitable import require_real
 
-# The share of the gradient in the primal step, over that of the data, and the over-relaxation.
-SHARE = 0.6
+# Over-relaxation, and steps on the gradient's dual for each product with the operator.
 RELAX = np.float32(1.9)
+INNER = 2
+# The first primal step, and how much it grows in each iteration. Small ones settle the duals first,
+# and large ones then move the volume along directions in which the objective is flat.
+STEP, GROWTH = 0.05, 0.003
 
 
 def gradient(x: Array) -> Array:
@@ -118,38 +122,41 @@ def primal_dual(
     metric: Array,
     report: Report = silent,
 ) -> tuple[Array, Array, Array]:
-    """Minimise ½‖y − Hx‖² + weight·TV(x) over x ≥ 0; return x and the dual of data and gradient.
+    """Minimise ½‖y − Hx‖² + weight·TV(x) over volumes x ≥ 0; return x, duals of data and gradient.
 
-    ``metric`` is the transfer function, over the half plane of the data's last two axes, that makes
-    HᵀΣH about as large at all frequencies. Where H passes high frequencies weakly, as a
+    ``metric`` is the transfer function, on rfft frequencies of the data's last axis but one, that
+    makes HᵀΣH about as large at all of them. Where H passes high frequencies weakly, as a
     projection does, that saves most of the steps. Chambolle & Pock (2011), J. Mathematical Imaging
-    and Vision 40, 120, with the steps of Pock & Chambolle (2011) and the over-relaxation of
-    Condat (2013), J. Optimization Theory and Applications 158, 460.
+    and Vision 40, 120: as in their algorithm 2 the primal step grows and the dual one falls,
+    because the dual of the data is strongly convex. With the over-relaxation of Condat (2013),
+    J. Optimization Theory and Applications 158, 460; that the two go together is observed, not
+    proved. The proximal step of the total variation is a few of gradient projection from where the
+    last one ended: its products are cheap beside those of H. Arrays are float32.
     """
-    sigma = (metric / _filtered_norm(H, metric)).astype(np.float32)
-    keep = 1.0 / (1.0 + sigma)
-    # The gradient's norm is at most 4·ndim; together with the data's, τ·σ·norm stays below one.
-    slope = np.float32(SHARE / (4.0 * len(H.in_shape)))
-    step = np.float32(0.99 / (1.0 + SHARE))
+    even = (metric / filtered_norm(H, metric)).astype(np.float32)[:, None]
     x = np.array(start, np.float32)
-    q, p = H(x) - y, np.zeros((x.ndim, *x.shape), np.float32)
+    q, p, found = H(x) - y, np.zeros((x.ndim, *x.shape), np.float32), np.empty_like(x)
+    spectrum = fft.rfft(q, axis=-2)
     for i in range(iterations):
         report("Total variation", i / iterations)
-        change = np.maximum(x - step * (H.H(q) + gradient_adjoint(p)), 0.0) - x
-        beyond = x + 2 * change
-        spectrum = sigma * fft.rfft2(H(beyond) - y)
-        spectrum += fft.rfft2(q)
-        spectrum *= keep
-        q += RELAX * (fft.irfft2(spectrum, q.shape[-2:]) - q)
-        moved = gradient(beyond)
-        moved *= slope
-        moved += p
-        length = np.sqrt(np.einsum("i...,i...->...", moved, moved)) / np.float32(weight)
-        moved /= np.maximum(length, 1.0)
-        p += RELAX * (moved - p)
+        tau = np.float32(STEP + GROWTH * i)
+        sigma, slope = even / tau, np.float32(1.0 / (4 * x.ndim * tau))  # ‖D‖² ≤ 4·ndim
+        back = H.H(q)
+        for _ in range(INNER):
+            descend(x, back, p, tau, found)
+            ascend(found, p, slope, np.float32(weight))
+        descend(x, back, p, tau, found)
+        change = found - x
+        new = fft.rfft(H(found + change) - y, axis=-2)
+        new *= sigma
+        new += spectrum
+        new *= RELAX / (1 + sigma)
+        spectrum *= 1 - RELAX
+        spectrum += new
+        q = fft.irfft(spectrum, q.shape[-2], axis=-2)
         x += RELAX * change
     report("Total variation", 1.0)
-    return np.maximum(x, 0.0), q, p
+    return found, q, p
 
 
 def duality_gap(
@@ -168,16 +175,25 @@ def duality_gap(
     return objective, objective - (below - 0.5 * float(np.vdot(q, q)) - float(np.vdot(y, q)))
 
 
-def _filtered_norm(H: Operator, metric: Array, steps: int = 10) -> float:
-    """Bound the largest eigenvalue of HᵀΣH: power iteration from noise, and a quarter more."""
+def filtered_norm(H: Operator, metric: Array, steps: int = 10) -> float:
+    """Bound the largest eigenvalue of HᵀΣH: Lanczos iteration from noise, and 6 % more.
+
+    Power iteration needs four times as many steps to come as close.
+    """
     v = np.random.default_rng(0).standard_normal(H.in_shape).astype(np.float32)
-    value = 0.0
+    transfer = metric.astype(np.float32)[:, None]
+    before, v, beta = np.zeros_like(v), v / np.linalg.norm(v), np.float32(0)
+    diagonal, beside = [], []
     for _ in range(steps):
-        v /= np.linalg.norm(v)
         seen = H(v)
-        v = H.H(fft.irfft2(fft.rfft2(seen) * metric.astype(np.float32), seen.shape[-2:]))
-        value = float(np.linalg.norm(v))
-    return 1.25 * value
+        new = H.H(fft.irfft(fft.rfft(seen, axis=-2) * transfer, seen.shape[-2], axis=-2))
+        alpha = np.vdot(v, new)
+        new -= alpha * v + beta * before
+        beta = np.linalg.norm(new)
+        diagonal.append(float(alpha))
+        beside.append(float(beta))
+        before, v = v, new / beta
+    return 1.06 * float(linalg.eigvalsh_tridiagonal(diagonal, beside[:-1])[-1])
 
 
 def largest_eigenvalue(H: Operator, steps: int = 5) -> float:
