@@ -181,7 +181,7 @@ def stops(draws: int) -> None:
 def errors(draws: int) -> None:
     """Draw the score of the best method against the error of the spec it believes."""
     offsets = (-0.06, -0.03, 0.0, 0.03, 0.06)
-    print(f"\n{BEST}: mean PSNR in III against spec error / range; seeds from {SEED}")
+    print(f"\n{BEST}: mean tier score in III against spec error / range; seeds from {SEED}")
     table_head("", *(f"{o:+.2f}" for o in offsets), "peak at")
     for name, (low, high) in ranges("public").items():
         for group, cases in (
@@ -196,11 +196,14 @@ def errors(draws: int) -> None:
                 y = physics.measure(H, x, np.random.default_rng([seed, i]))
                 for k, offset in enumerate(offsets):
                     theta = SPEC.perturbed | {name: SPEC.perturbed[name] + offset * (high - low)}
-                    x_hat = physics.reconstruct(BEST, physics.forward(SPEC, **theta), y)
-                    curve[k] += physics.psnr(x, x_hat) / (len(cases) * draws)
+                    H = physics.forward(SPEC, **theta)
+                    x_hat = physics.reconstruct(BEST, H, y)
+                    quality = physics.psnr(x, x_hat), physics.ssim(x, x_hat)
+                    score = physics.tier_score(*quality, physics.consistency(y, H, x_hat))
+                    curve[k] += score / (len(cases) * draws)
             bend, slope, _ = np.polyfit(offsets, curve, 2)
             peak = f"{-slope / (2 * bend):+.3f}" if bend < 0 else "none"
-            table_row(f"{name}, {group}", *(f"{p:.2f}" for p in curve), peak)
+            table_row(f"{name}, {group}", *(f"{p:.4f}" for p in curve), peak)
 
 
 def tiers(draws: int) -> None:
