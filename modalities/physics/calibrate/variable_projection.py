@@ -9,8 +9,8 @@ a change of the object. What is left of it, in the metric W = 1/variance,
 tells of the mismatch alone. This is variable projection (Golub & Pereyra 2003, Inverse Problems 19,
 R1). The *score* Dᵀ W Π (y − H x̂) has no mean at the true θ, whatever the object is, to first order
 in the errors of x̂. The *information* is F = Dᵀ W Π D, whose inverse is the Cramér-Rao bound for an
-unknown object (bounds.py). Gauss-Newton steps F⁻¹ Σ score lead to where the scores of all scenes
-add up to zero.
+unknown object (bounds.py). Gauss-Newton steps F⁻¹ Σ score lead to where the scores of the
+scenes add up to zero.
 
 Two things are left: few iterations project incompletely, and noise in x̂ is correlated with noise in
 the score. Both happen in the same way to data simulated from the fit at a *known* mismatch. So
