@@ -183,7 +183,8 @@ class Refusal(ErrorTask):
                 access.info(
                     "refused",
                     method=self.request.command,
-                    path=self.request.path,
+                    # Its first part alone: links in mails carry their key in the path.
+                    path="/".join(self.request.path.split("/")[:2]),
                     status=int(self.status.split()[0]),
                     address=self.channel.client or self.channel.addr[0],
                 )

@@ -190,6 +190,20 @@ def test_who_does_not_read_an_answer_holds_no_thread_and_not_for_ever(start, way
     served.until(lambda: not served.channels)
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [b"", clients.HALF_HEADER, clients.HALF_FORM, clients.HALF_UPLOAD],
+    ids=["nothing", "half a header", "half a form", "half an upload"],
+)
+def test_a_reader_is_answered_while_many_have_sent_half(start, monkeypatch, sent):
+    for name in ("HEADER_SECONDS", "BODY_SECONDS"):
+        monkeypatch.setattr(http_server, name, clients.PATIENCE)
+    served = start(largest=lambda path: 10**7)
+    slow = [served.connect(sent) for _ in range(http_server.PER_CLIENT - 1)]
+    told(served.get("/page/"))
+    assert all(map(clients.is_open, slow))
+
+
 # ---------------------------------------------------------------- how many
 def test_a_client_with_too_many_connections_loses_the_slowest(start, monkeypatch):
     monkeypatch.setattr(http_server, "PER_CLIENT", 3)

@@ -30,11 +30,9 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     ids=["nothing", "half a header", "half a form", "half an upload"],
 )
 def test_readers_are_answered_while_many_clients_have_sent_half(port: int, sent: bytes) -> None:
-    with clients.waiting(port, sent, MANY) as slow:
+    with clients.waiting(port, sent, MANY):
         for path in ("/healthz", "/", "/about/"):
             assert clients.status(port, path) == 200
-        # Nobody had to be sent away for that.
-        assert all(map(clients.is_open, slow))
 
 
 def test_a_body_too_large_answers_413_in_the_words_of_the_site(port: int) -> None:
