@@ -30,6 +30,11 @@ _LATEX = {
 }
 
 
+# BibTeX counts braces, also those behind a backslash, to find where a value ends.
+_BIBTEX = _LATEX | {"{": r"\textbraceleft{}", "}": r"\textbraceright{}"}
+_FORMULA = re.compile(r"\s*[=+\-@\t\r\n]")
+
+
 def to_csv(rows: Sequence[Row]) -> str:
     """Write rows as CSV with a header; one group of columns per tier, as the tier tells them."""
     out = io.StringIO()
@@ -81,7 +86,7 @@ def latex(text: str) -> str:
 
 
 def _bib(method: Method) -> str:
-    fields = {"title": f"{{{latex(method.name)}}}", "note": latex(method.citation)}
+    fields = {"title": f"{{{_bibtex(method.name)}}}", "note": _bibtex(method.citation)}
     if method.year:
         fields["year"] = str(method.year)
     if method.paper_url:
@@ -91,9 +96,14 @@ def _bib(method: Method) -> str:
     return f"@misc{{{method.slug},\n{body}\n}}\n"
 
 
+def _bibtex(text: str) -> str:
+    """Escape what LaTeX would read as a command, with every brace in a pair."""
+    return "".join(_BIBTEX.get(character, character) for character in text)
+
+
 def _safe(value: Any) -> Any:
     """Keep a spreadsheet from reading a text as a formula."""
-    return f"'{value}" if isinstance(value, str) and re.match(r"[=+\-@\t\r]", value) else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 class _RowsRenderer(BaseRenderer):

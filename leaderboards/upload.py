@@ -92,7 +92,7 @@ def send(user: Any, upload: HashedFile, **fields: Any) -> tuple[Attempt, bool]:
     is_new = False
     try:
         made = Attempt.objects.submit(
-            user, file=name, sha256=upload.sha256, size=upload.size, **fields
+            user, file=name, sha256=upload.sha256, size=upload.size or 0, **fields
         )
         is_new = made.file.name == name
     finally:
