@@ -26,6 +26,7 @@ from pwmsite.bootstrap import ROOT, say
 GRACE = 8.0  # seconds that a process has to end by itself before it is killed
 LONGEST_PAUSE = 30.0
 HEALTHY = 60.0  # a process that lived so long starts again without a pause
+LITTLE_MEMORY = 3 << 30  # bytes; two tomographic computations at once take more than 2 GB
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
@@ -45,6 +46,8 @@ class Program:
     passed: tuple[int, ...] = ()
     niceness: int = 0
     runs_once: bool = False
+    waits_for: "Program | None" = None  # starts once that one has ended, well or not
+    has_run: bool = False
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
@@ -68,14 +71,15 @@ class Program:
     def watch(self) -> None:
         """Start the process if it is due, and say so if it has ended by itself."""
         if self.process is None:
-            if time.monotonic() >= self.start_at:
+            may_start = self.waits_for is None or self.waits_for.has_run
+            if may_start and time.monotonic() >= self.start_at:
                 self.start()
             return
         code = self.process.poll()
         if code is None:
             return
         self.signal(signal.SIGKILL)  # what it left behind: children of a pool, an embedded clock
-        self.process = None
+        self.process, self.has_run = None, True
         if self.runs_once and code == 0:
             self.start_at = float("inf")
             return
@@ -109,6 +113,16 @@ def _why(code: int) -> str:
 
 # What people wait for, and what the site computes by itself.
 QUEUES = {"people": "mail,scoring,gallery", "site": "hidden"}
+QUEUES["one"] = ",".join(QUEUES.values())
+
+
+def memory() -> int:
+    """Give the bytes of memory that the site may use: the machine's, or its container's."""
+    found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # cgroups, version 2 and 1
+        with suppress(OSError, ValueError):  # no such file, or the word "max"
+            found = min(found, int(Path("/sys/fs/cgroup", name).read_text()))
+    return found
 
 
 def _worker(name: str, processes: int, *options: str) -> list[str]:
@@ -132,16 +146,31 @@ def programs(listener: int) -> list[Program]:
     }
     web = [python, "-m", "gunicorn", "-c", "pwmsite/server.py"]
     processes = int(os.environ.get("PWM_WORKERS") or len(os.sched_getaffinity(0)))
-    fill = [python, "manage.py", "fill"]
+    site = Program("The web server", web, {"PWM_BIND": f"fd://{listener}"}, passed=(listener,))
+    filling = Program(
+        "Filling the site",
+        [python, "manage.py", "fill"],
+        one_thread,
+        niceness=5,
+        runs_once=True,
+    )
+    if "PWM_WORKERS" not in os.environ and memory() < LITTLE_MEMORY:
+        # One computation at a time: the data first, which take the most, then what is queued.
+        alone = _worker("one", 1, "--beat")
+        return [
+            site,
+            filling,
+            Program("The worker", alone, one_thread, niceness=5, waits_for=filling),
+        ]
     return [
-        Program("The web server", web, {"PWM_BIND": f"fd://{listener}"}, passed=(listener,)),
+        site,
         # Pages come first, then what people wait for, which is never behind what the site computes
         # by itself. Two processes at least: a file is scored in a second, a gallery takes minutes.
         Program(
             "The worker", _worker("people", max(2, processes), "--beat"), one_thread, niceness=5
         ),
         Program("The background worker", _worker("site", processes), one_thread, niceness=15),
-        Program("Filling the site", fill, one_thread, niceness=5, runs_once=True),
+        filling,
     ]
 
 

@@ -33,7 +33,8 @@ class Disk:
 
     def remount(self, option: str) -> None:
         """Give it another size (``size=1m``), or make it read-only (``ro``) or not (``rw``)."""
-        self.run("mount", "-o", f"remount,{option}", str(self.path))
+        # Named in full, because only root may repeat the options that it has.
+        self.run("mount", "-t", "tmpfs", "-o", f"remount,{option}", "tmpfs", str(self.path))
 
     def run(self, *command: str) -> str:
         done = subprocess.run([*self.enter, *command], check=True, capture_output=True, text=True)

@@ -309,6 +309,16 @@ def test_a_child_stopped_for_its_cpu_time_is_reported_as_that(child, path):
     assert "2 s of CPU time" in problems_of(write(path))[0]
 
 
+def test_a_file_that_takes_too_much_memory_is_reported_as_that(path):
+    shape = (4096, 4096)
+    with h5py.File(path, "w") as h5:
+        group = h5.create_group("sample_00")
+        group.create_dataset("x_hat", data=np.zeros(shape), chunks=shape, compression=1)
+        group.attrs["corrected_spec"] = "{}"
+    (problem,) = problems_of(path, hostile.Expectation(("sample_00",), shape, {}))
+    assert "needs more memory to read than a submission may take" in problem
+
+
 def test_a_child_that_takes_too_long_is_reported_as_that(child, path, monkeypatch):
     monkeypatch.setattr(reader, "WALL_SECONDS", 0.5)
     child.write_text("import time\ntime.sleep(3600)")

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
+from pwmsite import serve
 from tests.sites import children_of, tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,3 +147,49 @@ def test_a_killed_supervisor_takes_the_site_with_it(tmp_path: Path) -> None:
             lambda: not [pid for pid in everything if "python" in command_of(pid)],
             "web server and worker are gone",
         )
+
+
+def names(memory: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, serve.Program]:
+    monkeypatch.setattr(serve, "memory", lambda: memory)
+    monkeypatch.delenv("PWM_WORKERS", raising=False)
+    return {program.name: program for program in serve.programs(3)}
+
+
+def test_a_machine_with_little_memory_computes_one_thing_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    little, much = names(2 << 30, monkeypatch), names(8 << 30, monkeypatch)
+    assert len(much) == len(little) + 1
+    worker = little["The worker"]
+    assert worker.waits_for is little["Filling the site"]
+    assert worker.command[worker.command.index("--concurrency") + 1] == "1"
+    served = [
+        queue
+        for program in much.values()
+        if "--queues" in program.command
+        for queue in program.command[program.command.index("--queues") + 1].split(",")
+    ]
+    assert sorted(worker.command[worker.command.index("--queues") + 1].split(",")) == sorted(served)
+
+
+def test_a_program_that_waits_for_another_starts_when_that_has_ended(tmp_path: Path) -> None:
+    first = serve.Program("First", ["cat"], runs_once=True)
+    second = serve.Program("Second", ["sleep", "3600"], waits_for=first)
+    read, write = os.pipe()
+    first.command = ["sh", "-c", f"read line <&{read}"]
+    first.passed = (read,)
+    for program in (first, second):
+        program.watch()
+    assert second.process is None
+    os.close(write)
+    first.process.wait()
+    for program in (first, second):
+        program.watch()
+    assert second.process is not None
+    second.signal(signal.SIGKILL)
+    second.process.wait()
+    os.close(read)
+
+
+def test_the_memory_of_this_machine_is_known() -> None:
+    assert serve.memory() > 1 << 29
