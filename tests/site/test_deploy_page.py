@@ -44,14 +44,14 @@ def blocks(title: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```$", section, re.M | re.S)
 
 
-INSTALL, VARIABLES, SHELL, ONCE = blocks("On many machines")
+INSTALL, VARIABLES, SHELL, ONCE, LOOK = blocks("On many machines")
 BACKUP, RESTORE, *_ = blocks("Back up and restore")
 BEFORE, UPGRADE = blocks("Install a new release")
 ROWS = dict(re.findall(r"^\| ([\w ]+) \| `(\.venv/[^`]+)` \|", PAGE, re.M))
 
 
 # ---------------------------------------------------------------- without running them
-@pytest.mark.parametrize("block", [INSTALL, VARIABLES, SHELL, ONCE, BACKUP, RESTORE, BEFORE])
+@pytest.mark.parametrize("block", [INSTALL, VARIABLES, SHELL, ONCE, LOOK, BACKUP, RESTORE])
 def test_every_block_is_shell(block: str) -> None:
     assert subprocess.run(["bash", "-n"], input=block, text=True).returncode == 0
 
@@ -181,7 +181,7 @@ class Walk:
     def start(self, name: str, row: str, **more: str) -> None:
         """Start what a row of the table says, with the variables that it reads."""
         reads = PAGE.split(f"| {row} | `{ROWS[row]}` | ")[1].split(" |")[0]
-        files = [". ./site.env"] + [". ./scoring.env"] * (reads == "both")
+        files = [". ./site.env"] + [". ./keys.env"] * (reads == "both")
         command = self.here(ROWS[row]).replace("people@", f"{name}@")
         with self.log.open("ab") as log:
             self.running[name] = subprocess.Popen(
@@ -314,12 +314,9 @@ def walk(
 def test_the_page_leads_to_a_site_that_survives(walk: tuple[Walk, Mails], tmp_path: Path) -> None:
     reader, mails = walk
     reader.run(VARIABLES)
-    assert (reader.folder / "scoring.env").stat().st_mode & 0o077 == 0
+    assert (reader.folder / "keys.env").stat().st_mode & 0o077 == 0
     printed = reader.run(ONCE)
     assert "Password:" in printed
-    wait(lambda: mails.received)
-    assert "From: pwm@example.org" in mails.received[0]
-
     first, second, outside = (servers.free_port() for _ in range(3))
     for name, port in (("web 1", first), ("web 2", second)):
         reader.start(name, "web server", PWM_BIND=f"127.0.0.1:{port}", PWM_WEB_PROCESSES="1")
@@ -332,12 +329,17 @@ def test_the_page_leads_to_a_site_that_survives(walk: tuple[Walk, Mails], tmp_pa
             wait(is_ready(port))
         assert ask(outside, "/")[0] == 200
         assert ask(outside, "/readyz")[0] == 404, "hidden from the internet"
+        reader.run(LOOK)
+        wait(lambda: mails.received)
+        assert "From: pwm@example.org" in mails.received[0]
         one_of_each_dies(reader, outside, first, second)
     kept = reader.do(COUNT)
     reader.run(BACKUP)
     reader.stop_all()
     the_backup_fills_an_empty_database(reader, kept, tmp_path)
     the_first_database_is_upgraded(reader)
+    for line in filter(str.strip, reader.log.read_text().splitlines()):
+        assert json.loads(line)["event"], "every line is JSON, whoever writes it"
 
 
 COUNT = """
@@ -373,7 +375,7 @@ def one_of_each_dies(reader: Walk, outside: int, first: int, second: int) -> Non
 
 def the_backup_fills_an_empty_database(reader: Walk, kept: str, tmp_path: Path) -> None:
     database = reader.replaced["postgresql://pwm:password@database.example.org/pwm"]
-    for name in ("site.env", "scoring.env"):
+    for name in ("site.env", "keys.env"):
         path = reader.folder / name
         changed = path.read_text().replace(f"{database}\n", f"{database}_restored\n")
         path.write_text(changed.replace("/var/truth", "/var/truth_restored"))
