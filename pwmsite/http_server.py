@@ -59,7 +59,8 @@ class Rules:
 
     largest: the most bytes of a body, by path. uploads: paths whose requests get threads of their
     own, as does health. proxies: whose word on scheme and client is taken, as addresses, networks
-    or ``*``; hops: how many of them a request passes.
+    or ``*``; hops: how many of them a request passes. connections: how many there may be, well
+    below the files that the process may open, since each may have two as buffers.
     """
 
     largest: Callable[[str], int]
@@ -67,6 +68,7 @@ class Rules:
     health: str = "/healthz"
     proxies: tuple[str, ...] = ()
     hops: int = 1
+    connections: int = CONNECTIONS
 
     def trusts(self, address: str) -> bool:
         """Say whether ``address`` is one of our proxies; whoever uses a UNIX socket is."""
@@ -320,7 +322,7 @@ class Server(TcpWSGIServer):
             same = [c for c in same if not (c.is_proxied and c.is_idle())]
             if len(same) >= PER_CLIENT:
                 return self._drop_slowest(same)
-        return len(others) < CONNECTIONS or self._drop_slowest(others)
+        return len(others) < self.rules.connections or self._drop_slowest(others)
 
     def _drop_slowest(self, channels: Iterable[Channel]) -> bool:
         waiting = [channel for channel in channels if not channel.requests]

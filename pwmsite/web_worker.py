@@ -19,14 +19,14 @@ class BufferingWorker(Worker):
         from django.conf import settings
 
         from pwmsite import bodies
-        from pwmsite.http_server import Lanes, Rules, serve
+        from pwmsite.http_server import CONNECTIONS, Lanes, Rules, serve
 
-        _allow_many_files()
         rules = Rules(
             largest=bodies.largest,
             uploads=frozenset(bodies.uploads()),
             proxies=tuple(self.cfg.forwarded_allow_ips),
             hops=max(settings.ALLAUTH_TRUSTED_PROXY_COUNT, 1),
+            connections=min(CONNECTIONS, allow_files() // 4),
         )
         lanes = Lanes(self.cfg.threads, settings.PWM_WEB_UPLOADS, rules)
         listeners = [listener.sock for listener in self.sockets]
@@ -46,8 +46,11 @@ class BufferingWorker(Worker):
             server.pull_trigger()
 
 
-def _allow_many_files() -> None:
+def allow_files() -> int:
+    """Allow this process to open ``FILES`` files, if the machine lets it; return how many."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now == resource.RLIM_INFINITY or now >= FILES:
+        return FILES
     wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
-    if now != resource.RLIM_INFINITY and now < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return wanted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import resource
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pwmsite import http_server
+from pwmsite import http_server, web_worker
 from pwmsite.http_server import Lanes, Rules, serve
 from tests.sites import wait
 
@@ -214,13 +215,22 @@ def test_a_client_with_too_many_connections_loses_the_slowest(start, monkeypatch
     assert all(map(clients.is_open, slow[1:]))
 
 
-def test_a_full_server_gives_up_the_slowest_connection(start, monkeypatch):
-    monkeypatch.setattr(http_server, "CONNECTIONS", 3)
-    served = start(proxies=("*",))
+def test_a_full_server_gives_up_the_slowest_connection(start):
+    served = start(proxies=("*",), connections=3)
     slow = [served.connect(ASK) for _ in range(3)]
     told(served.get("/page/"))
     assert served.answer(slow[0]) == ""
     assert all(map(clients.is_open, slow[1:]))
+
+
+def test_a_process_may_open_more_files_than_its_connections_need():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
+        assert web_worker.allow_files() == resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 512
+        assert web_worker.allow_files() >= 2 * http_server.CONNECTIONS
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_behind_the_proxy_the_limit_is_for_each_of_its_clients(start, monkeypatch):

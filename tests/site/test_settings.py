@@ -184,3 +184,9 @@ def test_s3_takes_bucket_prefix_and_endpoint() -> None:
     assert options["bucket_name"] == "pictures"
     assert options["location"] == "pwm"
     assert options["endpoint_url"] == "http://127.0.0.1:9000"
+
+
+def test_a_domain_is_preloaded_only_where_its_owner_asks_for_that(tmp_path: Path) -> None:
+    show = "from django.conf import settings as s; print(s.SECURE_HSTS_PRELOAD)"
+    assert ask(show, tmp_path, **PRODUCTION).stdout.strip() == "False"
+    assert ask(show, tmp_path, **PRODUCTION, PWM_HSTS_PRELOAD="1").stdout.strip() == "True"
