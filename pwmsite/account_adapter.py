@@ -28,7 +28,7 @@ class Adapter(DefaultAccountAdapter):
         """Greet with the site's name, whatever host was asked; say on the page if mail is late."""
         site = SimpleNamespace(name="PWM", domain=urlsplit(settings.PWM_SITE_URL).netloc)
         super().send_mail(template_prefix, email, {"current_site": site} | context)
-        if settings.SENDS_MAIL and Mail.objects.late().exists():
+        if current.request and settings.SENDS_MAIL and Mail.objects.late().exists():
             messages.warning(current.request, LATE)
 
     def send_confirmation_mail(
