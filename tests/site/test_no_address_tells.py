@@ -214,8 +214,11 @@ def test_the_walk_finds_what_it_looks_for(secrets):
     )
 
 
-def test_answers_about_two_uncalibrated_results_are_alike_in_bytes_queries_and_time(world):
+def test_answers_about_two_uncalibrated_results_are_alike_in_bytes_queries_and_time(
+    world, settings
+):
     """How far off a result is shows in nothing: not in the words, the work or the time."""
+    settings.PWM_DEV_UNCALIBRATED_A_MONTH = 3
     costs = {"cpu_seconds": CPU, "peak_memory_mb": MEMORY}
     near, far = exact(5, 0.1001), exact(6, 0.97, 0.8, 0.9)
     far |= {"score": 0.1, "psnr": 3.0, "scenes": far["scenes"] * 5}
