@@ -156,7 +156,9 @@ def programs(listener: int) -> list[Program]:
     )
     if "PWM_WORKERS" not in os.environ and memory() < LITTLE_MEMORY:
         # One computation at a time: the data first, which take the most, then what is queued.
-        alone = _worker("one", 1, "--beat")
+        # A process that has grown beyond 600 MB (given in KiB) is replaced after its job.
+        alone = _worker("one", 1, "--beat", "--max-memory-per-child", "600000")
+        site.environment["PWM_WEB_PROCESSES"] = os.environ.get("PWM_WEB_PROCESSES", "1")
         return [
             site,
             filling,

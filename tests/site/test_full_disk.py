@@ -89,7 +89,7 @@ def test_a_data_file_that_does_not_fit_after_all_leaves_the_old_one(full: Site, 
 
 
 @pytest.mark.parametrize("address", ["/submissions/new/", "/api/v1/submissions/"])
-@pytest.mark.parametrize("taken", [450, 250])
+@pytest.mark.parametrize("taken", [450, 330])
 def test_an_upload_is_refused_with_that_reason(full: Site, small: Disk, address: str, taken: int):
     """While it streams in, and while it is put in its place."""
     small.run("dd", "if=/dev/zero", f"of={small.path}/other", "bs=1k", f"count={taken}")

@@ -10,6 +10,8 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 
+from modalities import disk
+
 OURS = ("gallery", "leaderboards", "modalities", "pwmsite", "realdata")
 
 
@@ -21,6 +23,10 @@ class Command(BaseCommand):
             refuse_other_versions()
             call_command("migrate", interactive=False, verbosity=0)
         except OperationalError as error:
+            if disk.is_full(error):
+                raise CommandError(
+                    "The disk is full; free some space and run this again."
+                ) from error
             raise CommandError(
                 f"The database cannot be used ({error}); see that it runs and that "
                 "PWM_DATABASE_URL names it."
