@@ -6,7 +6,6 @@ from django.http import HttpRequest, HttpResponseBase
 
 DEVICES = (
     "accelerometer",
-    "bluetooth",
     "camera",
     "display-capture",
     "geolocation",
