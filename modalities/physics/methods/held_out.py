@@ -2,8 +2,8 @@
 
 Counts split into two sets whose means are shares of the whole and whose noise is uncorrelated, by
 adding noise to one and taking it from the other (data thinning: Neufeld et al. 2024, J. Mach.
-Learn. Res. 25, 1; for Poisson counts, binomial thinning in its first two moments; it holds for read
-noise too). What fits the noise of the one set misses the other.
+Learn. Res. 25, 57; for Poisson counts, binomial thinning in its first two moments; it holds for
+read noise too). What fits the noise of the one set misses the other.
 """
 
 from __future__ import annotations
