@@ -65,7 +65,13 @@ class Operator:
         variance = group["blur_variance"][:]  # (view, u), in px²
         self.padded = fft.next_fast_len(self.views[2] + 16, real=True)
         self.along_v = np.exp(-2 * np.pi**2 * variance[..., None] * fft.rfftfreq(self.padded) ** 2)
-        self.along_u = taps(variance, int(group["blur_reach"][()]))  # (view, u, offset)
+        reach = group["blur_reach"][:]  # (view,), in px
+        self.along_u = np.stack(  # (view, u, offset)
+            [
+                np.pad(taps(v, r), ((0, 0), (reach.max() - r,) * 2))
+                for v, r in zip(variance, reach, strict=True)
+            ]
+        )
 
     def forward(self, x):
         y = (self.projection @ x.reshape(-1, x.shape[-1])).reshape(self.views)

@@ -5,12 +5,12 @@ import pytest
 from scipy import sparse
 
 from modalities import physics
-from modalities.physics.numerics.bands import ROWS, bands
+from modalities.physics.numerics.bands import ROWS, bands, transposed
 from modalities.physics.numerics.footprint import centres, projection, shadow_cdf, times
 from modalities.physics.numerics.image_rotation import ImageRotation
 from modalities.physics.numerics.resample import refine, shift_matrices, shift_taps
 from modalities.physics.operator import Chain
-from modalities.physics.primitives import PRIMITIVES
+from modalities.physics.primitives import PRIMITIVES, depth_of_field
 from modalities.physics.primitives.parallel import Parallel, StripProjection, TiltSeries
 from modalities.physics.primitives.tilt import Tilt, tilt_angles
 
@@ -145,6 +145,22 @@ def test_bands_are_the_matrix_near_its_diagonal(rng):
     for rows, columns, block in bands(taps):
         got[rows, columns] += block
     assert np.array_equal(got, dense)
+    got[:] = 0
+    for rows, columns, block in bands(transposed(taps)):
+        got[rows, columns] += block
+    assert np.array_equal(got, dense.T)
+
+
+def test_cutting_each_view_s_blur_at_its_own_reach_changes_next_to_nothing(monkeypatch):
+    probe = PROBE | {"step": 20.0, "field_factor": 8.0, "defocus_gradient": 10.0}
+    blur = PRIMITIVES["propagate"]["depth_of_field"]
+    own = blur((7, 512, 8), **probe)
+    assert list(own.reach) == [36, 20, 12, 12, 12, 20, 36]
+    monkeypatch.setattr(depth_of_field, "SHORTEST", 36)
+    wide = blur(own.in_shape, **probe)
+    x = np.zeros(own.in_shape)
+    x[:, 100:300, 2:6] = 1.0
+    assert np.abs(own(x) - wide(x)).max() < 1e-4
 
 
 def test_blur_has_the_modelled_variance():

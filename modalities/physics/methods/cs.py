@@ -15,7 +15,7 @@ from .wbp import spacing, tilt_series
 
 # Iterations of SIRT that give the start, and of the primal-dual method from there.
 WARM_UP = 15
-ITERATIONS = 154
+ITERATIONS = 175
 # Weight of the total variation, in units of the mean variance of the data: of 15, 30, 60, 120 and
 # 240, the one with which a fit to 80 % of the counts explains the rest best, over the home scenes.
 STRENGTH = 30.0

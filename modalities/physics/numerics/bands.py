@@ -9,7 +9,7 @@ from ..operator import Array
 Band = tuple[slice, slice, Array]
 
 # Rows of a block: enough for a fast matrix product, few beside the width of a band.
-ROWS = 64
+ROWS = 32
 
 
 def bands(taps: Array) -> list[Band]:
@@ -29,3 +29,11 @@ def bands(taps: Array) -> list[Band]:
         block = np.where(inside, taps[..., i, np.clip(lag, 0, 2 * reach)], 0)
         blocks.append((rows, columns, np.ascontiguousarray(block)))
     return blocks
+
+
+def transposed(taps: Array) -> Array:
+    """Return the taps of the transposed matrices, from those of the matrices (see ``bands``)."""
+    n, reach = taps.shape[-2], taps.shape[-1] // 2
+    i = np.arange(n)[:, None] + np.arange(-reach, reach + 1)
+    found = taps[..., np.clip(i, 0, n - 1), np.arange(2 * reach, -1, -1)]
+    return np.where((i >= 0) & (i < n), found, 0)

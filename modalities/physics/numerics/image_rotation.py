@@ -43,8 +43,9 @@ class ImageRotation(Operator):
         sheared = np.matmul(lines, matrices)
         turned = np.empty_like(sheared)
         _shear(sheared, taps, turned)
-        np.matmul(turned, matrices, out=sheared)
-        return np.ascontiguousarray(sheared.transpose(1, 0, 2)).reshape(self.in_shape)
+        out = np.empty((lines.shape[1], lines.shape[0], lines.shape[2]), x.dtype)
+        np.matmul(turned, matrices, out=out.transpose(1, 0, 2))
+        return out.reshape(self.in_shape)
 
     def _kernels(self, dtype: type) -> tuple[Array, Array]:
         """Return the matrices of the lines along v (u, v, v), and taps along u (taps, v)."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
 import numpy as np
 from scipy import fft
 
-from ..numerics.bands import Band, bands
+from ..numerics.bands import Band, bands, transposed
 from ..numerics.footprint import centres
 from ..numerics.fourier import harmonics
 from ..operator import Array, Operator, Shape
@@ -13,10 +17,24 @@ from .tilt import tilt_angles
 
 # Smallest zero padding along v, in pixels, that keeps the blur from wrapping round.
 PADDING = 16
-# Standard deviations of the widest probe at which its blur along u is cut.
+# Standard deviations of a view's widest probe at which its blur along u is cut.
 SIGMAS = 8.0
 # Half width, in pixels, that the narrowest probe needs, whose band the grid cuts.
 SHORTEST = 12
+# Half widths are multiples of this, in pixels: views of the same one share their products.
+COARSENESS = 4
+
+
+class _Kernels(NamedTuple):
+    """What blurs in one precision: bands along u and their transposes, each for a run of views.
+
+    Along v, a basis and its transfer (t, …, u, k). Axes of the series between t and u are 1.
+    """
+
+    forward: list[tuple[slice, Band]]
+    back: list[tuple[slice, Band]]
+    basis: Array
+    transfer: Array
 
 
 class DepthOfField(Operator):
@@ -58,7 +76,7 @@ class DepthOfField(Operator):
         spread = convergence_angle / 2000.0 * u * slope[:, None]
         self.variance = (focus / pixel) ** 2 + spread**2
         self.first, self.step, self.focus = first, step, focus / pixel
-        self._filters: dict[type, tuple[list[Band], Array, Array]] = {}
+        self._filters: dict[type, _Kernels] = {}
 
     def describe(self) -> str:
         widest = float(np.sqrt(self.variance.max()))
@@ -68,51 +86,58 @@ class DepthOfField(Operator):
         )
 
     def _apply(self, x: Array) -> Array:
-        bands, basis, transfer = self._kernels(x.dtype.type, x.ndim)
-        out = np.empty(x.shape, x.dtype)
-        for rows, columns, matrix in bands:
-            out[..., rows, :] = matrix @ x[..., columns, :]
-        return _filtered(out, basis, transfer)
+        kernels = self._kernels(x.dtype.type)
+        return self._filtered(self._banded(kernels.forward, x), kernels)
 
     def _adjoint(self, y: Array) -> Array:
-        bands, basis, transfer = self._kernels(y.dtype.type, y.ndim)
-        y = _filtered(y, basis, transfer)
-        out = np.zeros(y.shape, y.dtype)
-        for rows, columns, matrix in bands:
-            out[..., columns, :] += matrix.swapaxes(-1, -2) @ y[..., rows, :]
+        kernels = self._kernels(y.dtype.type)
+        return self._banded(kernels.back, self._filtered(y, kernels))
+
+    def _banded(self, blocks: list[tuple[slice, Band]], x: Array) -> Array:
+        """Multiply along u."""
+        out = np.empty(x.shape, x.dtype)
+        for views, (rows, columns, matrix) in blocks:
+            np.matmul(matrix, x[views, ..., columns, :], out=out[views, ..., rows, :])
         return out
 
-    def _kernels(self, dtype: type, ndim: int) -> tuple[list[Band], Array, Array]:
-        """Return bands of the matrices along u, and a basis along v with its transfer (t, …, u, k).
+    def _filtered(self, x: Array, kernels: _Kernels) -> Array:
+        """Filter along v: to the harmonics of the padded line, times the transfer, and back."""
+        return np.asarray((x @ kernels.basis * kernels.transfer) @ kernels.basis.T)
 
-        The series' axes between t and u are 1 in both.
-        """
+    def _kernels(self, dtype: type) -> _Kernels:
         if dtype not in self._filters:
             nv = self.in_shape[-1]
+            between = (slice(None), *(None,) * (len(self.in_shape) - 3))
             basis, k = harmonics(nv, int(fft.next_fast_len(nv + PADDING, real=True)))
-            taps = _taps(self.variance, self.reach)
             transfer = np.exp(-2.0 * np.pi**2 * self.variance[..., None] * k**2)
-            self._filters[dtype] = (
-                bands(taps.astype(dtype)),
-                basis.astype(dtype),
-                transfer.astype(dtype),
+            forward, back = [], []
+            for views, reach in self._runs():
+                taps: Array = _taps(self.variance[views], reach).astype(dtype)[between]
+                forward += [(views, band) for band in bands(taps)]
+                back += [(views, band) for band in bands(transposed(taps))]
+            self._filters[dtype] = _Kernels(
+                forward, back, basis.astype(dtype), transfer.astype(dtype)[between]
             )
-        blocks, basis, transfer = self._filters[dtype]
-        middle = (slice(None), *(None,) * (ndim - 3))
-        return [(r, c, m[middle]) for r, c, m in blocks], basis, transfer[middle]
+        return self._filters[dtype]
+
+    def _runs(self) -> Iterator[tuple[slice, int]]:
+        """Give each run of views with the same half width of the blur along u, and that width."""
+        reach = self.reach
+        starts = [0, *(np.flatnonzero(np.diff(reach)) + 1), len(reach)]
+        for start, stop in pairwise(starts):
+            yield slice(start, stop), int(reach[start])
 
     @property
-    def reach(self) -> int:
-        """Half width in pixels of the blur along u; the gradient, a small part, does not count."""
+    def reach(self) -> Array:
+        """Half width of each view's blur along u in pixels; the gradient's small part is left out.
+
+        Multiples of ``COARSENESS``.
+        """
         tilts = np.deg2rad(tilt_angles(self.first, self.step, self.in_shape[0]))
         edge = self.convergence_angle / 2000.0 * self.in_shape[-2] / 2
-        widest = np.hypot(self.focus, edge * np.abs(np.tan(tilts)).max())
-        return max(SHORTEST, int(np.ceil(SIGMAS * widest)))
-
-
-def _filtered(x: Array, basis: Array, transfer: Array) -> Array:
-    """Filter along v: to the harmonics of the padded line, times the transfer, and back."""
-    return np.asarray((x @ basis * transfer) @ basis.T)
+        widest = SIGMAS * np.hypot(self.focus, edge * np.tan(tilts))
+        steps = np.ceil(np.maximum(widest, SHORTEST) / COARSENESS)
+        return np.asarray(COARSENESS * steps, int)
 
 
 def _taps(variance: Array, reach: int) -> Array:

@@ -108,8 +108,9 @@ class TiltSeries(Chain):
                 "variance in px² of the Gaussian blur that view and u get after the projection",
             ),
             "blur_reach": (
-                np.array(self.blur.reach),
-                "half width in px at which the blur along u is cut; the starter has the taper",
+                self.blur.reach,
+                "half width in px at which each view's blur along u is cut; the starter has the "
+                "taper",
             ),
         }
 
