@@ -189,7 +189,7 @@ def test_empty_day_says_so(stem, client: Client):
     assert "Nothing was on this board" in reading.text(page)
 
 
-@pytest.mark.parametrize("at", ["yesterday", "2026-02-30", "03/04/2026", "2999-01-01", "\x00"])
+@pytest.mark.parametrize("at", ["yesterday", "2026-02-30", "03/04/2026", "2999-01-01"])
 def test_bad_date_is_explained_in_the_page(stem, client: Client, at):
     response = client.get(URL, {"at": at})
     assert response.status_code == 400
