@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,13 @@ class Deployed:
         assert made.selected_alpn_protocol() == protocol
         return made
 
+    def has_certificate(self) -> bool:
+        """Tell whether Caddy, which listens before that, has made its certificate."""
+        with suppress(ssl.SSLError):
+            self.connect().close()
+            return True
+        return False
+
     def ask(
         self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
@@ -96,6 +103,7 @@ def deployed(folder: Path, **environment: str) -> Iterator[Deployed]:
         log = running.enter_context(home.log.open("ab"))
         mine = {"env": os.environ | {"HOME": str(folder)}, "stderr": log}
         running.enter_context(started([caddy, "run", "--config", str(settings)], made.port, **mine))
+        sites.wait(made.has_certificate)
         yield made
 
 
