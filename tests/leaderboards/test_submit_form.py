@@ -62,7 +62,8 @@ def send(client, method, content: bytes, tier: str = "public", **more):
 
 def kept_files() -> list[str]:
     storage = private_storage()
-    return storage.listdir("submissions")[1] if storage.exists("submissions") else []
+    days = storage.listdir("submissions")[0] if storage.exists("submissions") else []
+    return [name for day in days for name in storage.listdir(f"submissions/{day}")[1]]
 
 
 @scoring

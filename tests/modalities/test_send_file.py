@@ -96,6 +96,7 @@ class Handler(WSGIHandler):
         return self.answer
 
 
+@pytest.mark.django_db  # the end of an answer looks after connections to the database
 def test_the_web_server_gets_the_file_where_the_range_begins_and_closes_it():
     file = File(CONTENT)
     request = RequestFactory().get("/", headers={"Range": "bytes=100-70000"})
