@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -197,15 +198,13 @@ def answers(address: str) -> bool:
         return False
 
 
-class Stopped(Exception):
-    """The site was asked to stop (Ctrl-C or SIGTERM)."""
+# Set when somebody asks the site to stop (Ctrl-C or SIGTERM). A handler that raises can be lost: in
+# what runs around a fork, Python prints an exception and goes on.
+asked_to_stop = threading.Event()
 
 
 def _ask_to_stop(number: int, frame: FrameType | None) -> None:
-    # Once is enough: a second Ctrl-C must not break off the stopping.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Stopped
+    asked_to_stop.set()
 
 
 def supervise(running: list[Program], address: str) -> None:
@@ -214,13 +213,12 @@ def supervise(running: list[Program], address: str) -> None:
     The web server, which comes first, has the machine to itself until it answers.
     """
     web, announced = running[0], False
-    while True:
+    while not asked_to_stop.wait(0.1):
         for program in running if announced else [web]:
             program.watch()
         if not announced and answers(address):
             say(f"PWM is at {address} - Ctrl-C stops it.")
             announced = True
-        time.sleep(0.1)
 
 
 def keep_to_owner(state: Path) -> None:
@@ -237,6 +235,17 @@ def keep_to_owner(state: Path) -> None:
                 path.chmod(0o600)
 
 
+def prepare() -> int:
+    """Make tables, catalogue and administrator; return the exit code, 0 if asked to stop."""
+    preparing = subprocess.Popen([sys.executable, "manage.py", "prepare"], cwd=ROOT)
+    while preparing.poll() is None:
+        if asked_to_stop.wait(0.1):
+            preparing.terminate()
+            preparing.wait()
+            return 0
+    return preparing.returncode
+
+
 def main() -> int:
     listener = int(sys.argv[1])
     with socket.socket(fileno=os.dup(listener)) as bound:
@@ -249,11 +258,9 @@ def main() -> int:
         keep_to_owner(Path(os.environ.get("PWM_VAR") or ROOT / "var"))
         for line in features.missing():
             say(line)
-        prepared = subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT)
-        if prepared.returncode:
-            return prepared.returncode
+        if code := prepare():
+            return code
         supervise(running, address)
-    except Stopped:
         say("\nStopping.")
     finally:
         stop(running)

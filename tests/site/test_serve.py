@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -193,3 +194,13 @@ def test_a_program_that_waits_for_another_starts_when_that_has_ended(tmp_path: P
 
 def test_the_memory_of_this_machine_is_known() -> None:
     assert serve.memory() > 1 << 29
+
+
+def test_being_asked_to_stop_raises_nothing_that_could_be_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Around a fork Python prints an exception of a signal's handler and goes on."""
+    monkeypatch.setattr(serve, "asked_to_stop", threading.Event())
+    serve._ask_to_stop(signal.SIGINT, None)
+    serve._ask_to_stop(signal.SIGTERM, None)
+    serve.supervise([serve.Program("Never started", ["false"])], "http://127.0.0.1:9/")
