@@ -10,9 +10,6 @@ from .attempt import (
     AttemptEvent,
     AttemptQuerySet,
     Calibration,
-    Left,
-    Quota,
-    missing_ends_it,
     private_storage,
 )
 from .credit import PRICE_OF_A_HIDDEN_RUN, CreditAccount, CreditChange, NotEnoughCredits
@@ -29,6 +26,7 @@ from .decisions import (
 from .entry import Entry, Ranking, TierScore
 from .fields import https_rule
 from .method import Method
+from .quota import Left, Quota, missing_ends_it
 from .study import Bound, BoundEvent, SpecCurve, SpecCurveEvent
 from .words import (
     CHALLENGE_TIERS,

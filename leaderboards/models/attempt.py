@@ -8,35 +8,30 @@ that ends it. Only ``leaderboards.counting`` decides which attempt counts on a b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.storage import Storage, storages
 from django.db import models, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
-from django.utils import timezone
 
 from modalities import physics
 from modalities.append_only import WrittenOnce
 from modalities.jobs import BACKGROUND, LIVE, Job, JobEvent, JobQuerySet, State
 from modalities.models import Modality, TierName
 
+from . import quota
 from .entry import TierScore
 from .fields import Sha256Field, link
-from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant, is_calibrated
+from .quota import GONE, Left
+from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant
 
-# So many of a person's files may wait at once: their bytes lie on the server meanwhile.
-MOST_LIVE = 40
 # Who serves what: files are read in the sandbox, everything else is run.
 QUEUES = {Kind.FILE: "scoring", Kind.BASELINE: BACKGROUND, Kind.PROGRAM: BACKGROUND}
-_GONE = (State.FAILED, State.CANCELLED)
 # Nobody may change these once an attempt has its score.
 EVIDENCE = (
     *("kind", "modality", "tier", "variant", "repeats", "result", "score", "corrected_spec"),
@@ -44,53 +39,6 @@ EVIDENCE = (
     *("metrics_version", "data_version", "environment", "inputs_sha256", "program_sha256"),
     *("outputs_sha256", "environment_sha256", "cpu_seconds", "peak_memory_mb"),
 )
-
-
-MONTH, DAY = timedelta(days=30), timedelta(days=1)
-REFUSED = "refused"  # the code of a file that is not as it has to be
-
-
-class Quota(Exception):
-    """The submitter may send no more for now; the message says when there is more."""
-
-
-@dataclass(frozen=True)
-class Left:
-    """How many more files the dev tier of a modality takes from a person, and from when on.
-
-    The days end at midnight UTC; the month is any 30 days, so that no two months' answers meet at
-    its turn. missed: how many were not calibrated, which uses up the month sooner. next_at: when
-    the next file can be sent, None for now.
-    """
-
-    modality: Modality
-    today: int
-    month: int
-    missed: int
-    next_at: datetime | None
-
-    @classmethod
-    def after(
-        cls, modality: Modality, sent: Sequence[datetime], missed: Sequence[datetime], now: datetime
-    ) -> Left:
-        """Work it out from the times of what was sent in the last 30 days, and of what missed."""
-        a_day, a_month = settings.PWM_DEV_SUBMISSIONS_A_DAY, settings.PWM_DEV_SUBMISSIONS_A_MONTH
-        misses = settings.PWM_DEV_UNCALIBRATED_A_MONTH
-        midnight = datetime.combine(now.astimezone(UTC), time.min, UTC)
-        today = a_day - sum(at >= midnight for at in sent)
-        month = a_month - len(sent) if len(missed) < misses else 0
-        waits = [midnight + timedelta(days=1)] * (today <= 0)
-        for times, most in ((sent, a_month), (missed, misses)):
-            waits += [(sorted(times)[-most:] or [now])[0] + MONTH] * (len(times) >= most)
-        left = max(0, min(today, month)), max(0, month)
-        return cls(modality, *left, len(missed), max(waits, default=None))
-
-
-def missing_ends_it() -> str:
-    """Say after how many files that were not calibrated the dev tier takes no more for a month."""
-    most = settings.PWM_DEV_UNCALIBRATED_A_MONTH
-    which = "a file that was not" if most == 1 else f"the last of {most} files that were not"
-    return f"{which} calibrated ends it for 30 days"
 
 
 def private_storage() -> Storage:
@@ -108,41 +56,11 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
 
     def wanted(self, **what: Any) -> Self:
         """Those that need not be queued again: waiting, running, or done with the same inputs."""
-        return self.filter(**what).exclude(state__in=_GONE)
+        return self.filter(**what).exclude(state__in=GONE)
 
     def left(self, modalities: Sequence[Modality]) -> list[Left]:
         """Say how many files each modality's dev tier still takes. One query."""
-        now = timezone.now()
-        recent = self.exclude(state__in=_GONE).filter(tier=TierName.DEV, queued_at__gt=now - MONTH)
-        rows = list(recent.order_by().values_list("modality", "queued_at", "result"))
-        left = []
-        for modality in modalities:
-            mine = [(at, result) for pk, at, result in rows if pk == modality.pk]
-            missed = [at for at, result in mine if result and not is_calibrated(result)]
-            left.append(Left.after(modality, [at for at, _ in mine], missed, now))
-        return left
-
-    def require_an_answer_left(self, modality: Modality) -> None:
-        """Raise Quota where the dev tier of a modality takes no file of a person for now."""
-        if self.live().filter(tier=TierName.DEV, modality=modality).exists():
-            raise Quota(
-                "Your last file for the dev tier of this modality is not scored yet. Send the next "
-                "one when it is."
-            )
-        (left,) = self.left([modality])
-        if not left.next_at:
-            return
-        why = (
-            f"{settings.PWM_DEV_SUBMISSIONS_A_DAY} a day, "
-            f"{settings.PWM_DEV_SUBMISSIONS_A_MONTH} in 30 days"
-        )
-        if left.missed >= settings.PWM_DEV_UNCALIBRATED_A_MONTH:
-            why = missing_ends_it()
-        raise Quota(
-            f"You have used up your submissions to the dev tier of this modality: {why}. "
-            f"The next one can be sent from {left.next_at:%d %B, %H:%M} UTC on; "
-            "the public tier has no limit."
-        )
+        return quota.left(self, modalities)
 
     def with_place(self) -> Self:
         """Add ``does_count``: whether a board shows the attempt's figures."""
@@ -170,17 +88,13 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
         with transaction.atomic():
             # One submitter at a time, so that two uploads cannot both be the last one allowed.
             get_user_model()._default_manager.select_for_update().get(pk=user.pk)
-            mine = self.of(user).files().exclude(state__in=_GONE)
+            mine = self.of(user).files().exclude(state__in=GONE)
             if known := mine.filter(**same, sha256=sha256).first():
                 return known
-            if mine.live().count() >= MOST_LIVE:
-                raise Quota(
-                    f"{MOST_LIVE} of your submissions are waiting to be scored; "
-                    "send this one when some of them are done."
-                )
-            self.of(user).files().check_day(size)
+            quota.check_waiting(mine)
+            quota.check_day(self.of(user).files(), size)
             if fields["tier"] == TierName.DEV:
-                mine.require_an_answer_left(fields["modality"])
+                quota.check_dev(mine, fields["modality"])
             return self.enqueue(
                 kind=Kind.FILE,
                 queue=QUEUES[Kind.FILE],
@@ -189,22 +103,6 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
                 sha256=sha256,
                 size=size,
                 **fields,
-            )
-
-    def check_day(self, size: int) -> None:
-        """Raise Quota if a file of ``size`` bytes is more than a person may send in 24 hours.
-
-        Refused and cancelled files count: they were received and read. Those that failed because
-        of the server do not.
-        """
-        sent = self.filter(queued_at__gt=timezone.now() - DAY)
-        sent = sent.exclude(Q(state=State.FAILED) & ~Q(error_code=REFUSED))
-        day = sent.aggregate(files=Count("pk"), bytes=Coalesce(Sum("size"), 0))
-        most = settings.PWM_UPLOADS_A_DAY, settings.PWM_UPLOAD_MB_A_DAY * 10**6
-        if day["files"] >= most[0] or day["bytes"] + size > most[1]:
-            raise Quota(
-                f"In 24 hours a person can send {most[0]} files with {most[1] // 10**6} MB in "
-                "all, refused ones included. Send this one tomorrow."
             )
 
     def repeat(self, first: Attempt, by: Any = None) -> Attempt:
@@ -289,13 +187,13 @@ class Attempt(Job):
             *Job.Meta.constraints,
             models.UniqueConstraint(
                 fields=["started_by", "modality", "method", "tier", "sha256"],
-                condition=Q(kind=Kind.FILE) & ~Q(state__in=_GONE),
+                condition=Q(kind=Kind.FILE) & ~Q(state__in=GONE),
                 name="attempt_file_once",
                 violation_error_message="You have submitted this file already.",
             ),
             models.UniqueConstraint(
                 fields=["modality", "method", "tier", "variant", "inputs"],
-                condition=Q(kind=Kind.BASELINE) & ~Q(state__in=_GONE),
+                condition=Q(kind=Kind.BASELINE) & ~Q(state__in=GONE),
                 name="attempt_baseline_once",
                 violation_error_message="This baseline has run on these inputs.",
             ),

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from leaderboards.expected import expectation
 from leaderboards.intake.reader import IntakeUnavailable, Reading, Refused, read_submission
 from leaderboards.models import Attempt, Kind
-from leaderboards.models.attempt import REFUSED
+from leaderboards.models.quota import REFUSED
 from leaderboards.tells import is_open
 from modalities.jobs import JobFailed, JobRefused
 from modalities.physics import METRICS_VERSION, Report

@@ -271,7 +271,7 @@ def test_who_has_no_method_is_led_to_register_one(client, ada, stem):
 
 
 def test_one_person_cannot_fill_the_queue(client, method, monkeypatch):
-    monkeypatch.setattr("leaderboards.models.attempt.MOST_LIVE", 2)
+    monkeypatch.setattr("leaderboards.models.quota.MOST_LIVE", 2)
     for content in (b"1", b"2"):
         assert send(client, method, content).status_code == 302
     assert send(client, method, b"3").status_code == 429
