@@ -10,10 +10,11 @@ import uuid
 from collections.abc import Callable
 
 import structlog
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject, empty
 from structlog.contextvars import bound_contextvars
+
+from .security_log import address
 
 log = structlog.get_logger("pwmsite.access")
 
@@ -70,12 +71,3 @@ def user(request: HttpRequest) -> int | None:
     if isinstance(found, SimpleLazyObject) and found.__dict__["_wrapped"] is empty:
         return None
     return getattr(found, "pk", None)
-
-
-def address(request: HttpRequest) -> str:
-    """Give the client's address, as far as our own proxies vouch for it."""
-    passed = request.headers.get("X-Forwarded-For", "").split(",")
-    proxies = settings.ALLAUTH_TRUSTED_PROXY_COUNT
-    if 0 < proxies <= len(passed) and passed[-proxies].strip():
-        return passed[-proxies].strip()
-    return str(request.META.get("REMOTE_ADDR", ""))
