@@ -270,6 +270,17 @@ CELERY_WORKER_CONCURRENCY = env.int("PWM_WORKERS", default=len(os.sched_getaffin
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
 CELERY_BEAT_SCHEDULE = {"house": {"task": "pwmsite.tasks.keep_house", "schedule": 3600.0}}
 CELERY_TIMEZONE = "UTC"
+# What one run of somebody's program may use: leaderboards/sandbox.
+PWM_RUN_LIMITS = {
+    "wall_seconds": env.int("PWM_RUN_WALL_SECONDS", default=600),
+    "cpu_seconds": env.int("PWM_RUN_CPU_SECONDS", default=600),
+    "memory_bytes": env.int("PWM_RUN_MEMORY_MB", default=2048) << 20,
+    "processes": env.int("PWM_RUN_PROCESSES", default=64),
+    "output_bytes": env.int("PWM_RUN_OUTPUT_MB", default=64) << 20,
+    "log_bytes": env.int("PWM_RUN_LOG_KB", default=1024) << 10,
+    "work_bytes": env.int("PWM_RUN_WORK_MB", default=512) << 20,
+    "files": env.int("PWM_RUN_FILES", default=10_000),
+}
 # A job whose worker has been silent for this long goes back to the queue.
 PWM_LEASE_SECONDS = env.float("PWM_LEASE_SECONDS", default=30.0)
 # May visitors who are not logged in start a gallery run? On your own machine they may.
