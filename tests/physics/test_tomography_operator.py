@@ -7,8 +7,8 @@ from scipy import sparse
 from modalities import physics
 from modalities.physics.numerics.bands import ROWS, bands, transposed
 from modalities.physics.numerics.footprint import centres, projection, shadow_cdf, times
-from modalities.physics.numerics.kept import kept
 from modalities.physics.numerics.image_rotation import ImageRotation
+from modalities.physics.numerics.kept import kept
 from modalities.physics.numerics.resample import refine, shift_matrices, shift_taps
 from modalities.physics.operator import Chain
 from modalities.physics.primitives import PRIMITIVES, depth_of_field
