@@ -10,6 +10,7 @@ the ranking read; ``TierScore`` and every page, file and answer hold what this m
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 from .models.words import CALIBRATED, OPEN_TIERS, is_calibrated
@@ -23,6 +24,7 @@ __all__ = [
     "rounded",
     "to_everybody",
     "to_owner",
+    "when",
 ]
 
 # Decimals of each figure on the dev and hidden tiers.
@@ -82,6 +84,15 @@ def to_owner(tier: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "is_calibrated": is_calibrated(result),
         "metrics_version": result["metrics_version"],
     }
+
+
+def when(tier: str, at: datetime) -> date:
+    """Give a time from the life of a job, in UTC: to the second, on a secret tier the day alone.
+
+    Two times of a job are its cost, and so are the ends of two jobs that one process ran in turn.
+    """
+    at = at.astimezone(UTC).replace(microsecond=0)
+    return at if is_open(tier) else at.date()
 
 
 def overall(scores: list[float]) -> float:

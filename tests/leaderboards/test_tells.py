@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+
 import pytest
 
 from leaderboards import attempt_page, counting, tells
@@ -52,6 +54,12 @@ def test_a_secret_tier_tells_rounded_means_and_no_spec_error(tier):
         "cpu_seconds": 10.0,
         "peak_memory_mb": 400.0,
     }
+
+
+def test_a_secret_tier_tells_the_day_of_a_job_and_not_how_long_it_took():
+    at = datetime(2026, 11, 20, 3, 17, 43, 5, UTC)
+    assert tells.when("public", at).isoformat() == "2026-11-20T03:17:43+00:00"
+    assert tells.when("hidden", at) == tells.when("dev", at) == date(2026, 11, 20)
 
 
 WRONG = RESULT | {"spec_error": {"probe_size": 0.02, "scan_distortion": 0.11}}
