@@ -132,6 +132,39 @@ def test_each_form_unpacks_to_the_same_tree_and_id(yard, form):
         assert {x.name for x in found.root.iterdir()} >= MOUNTED
 
 
+SAVED = Path(__file__).parent / "saved"
+SAVED_ID = "bff5e3be484527bf550afeede0943543edb0a9ae6e93ea2933dec07315572b37"  # says Podman
+
+
+@pytest.mark.parametrize("form", ["oci-archive", "docker-archive"])
+def test_what_podman_saves_is_unpacked_as_podman_would(yard, form):
+    archive = gzip.decompress((SAVED / f"{form}.gz").read_bytes())
+    if ARCHITECTURE != "amd64":
+        assert "for linux/amd64" in yard.refusal(archive)
+        return
+    with yard.unpacked(archive) as found:
+        assert found.sha256 == SAVED_ID
+        assert found.argv == ("/bin/method", "--fast")
+        assert (found.env, found.workdir) == ({"A": "b"}, "/kept")
+        assert os.listxattr(found.root / "bin/method") == []
+        assert (found.root / "bin/method").stat().st_mode & 0o7777 == 0o755
+        assert (found.root / "bin/method").samefile(found.root / "bin/again")
+        assert tree(found.root) == {
+            "bin": None,
+            "bin/again": b"#!/bin/sh\n",
+            "bin/method": b"#!/bin/sh\n",
+            "kept": None,
+            "kept/new": b"new\n",
+            "lib": "-> usr/lib",
+            "usr": None,
+            "usr/lib": None,
+            f"usr/lib/{'n' * 150}": b"long\n",
+            "usr/lib/one": b"1\n",
+            "usr/lib/two": b"2\n",
+            "é": "é\n".encode(),
+        }
+
+
 @pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
 def test_long_names_and_links_of_both_tar_formats_are_whole(yard, format):
     name, target = "/".join(["n" * 90] * 3), "é" * 200

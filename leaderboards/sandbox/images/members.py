@@ -97,7 +97,7 @@ def members(source: Source, most: Caps, budget: Budget) -> Iterator[tuple[Member
 
 def _header(block: bytes) -> tarfile.TarInfo | None:
     try:
-        header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")  # type: ignore[arg-type]
+        header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
         return None
     except tarfile.HeaderError as error:
