@@ -105,8 +105,10 @@ class Job(models.Model):
 
     task_name: ClassVar[str]
     default_queue: ClassVar[str]
-    # Where the files of its tries lie, if it has any: an alias of STORAGES, and a folder there.
+    # Where the files of its tries lie, if it has any: an alias of STORAGES, and a folder there;
+    # other storages may have files of them too, in a folder of the same name.
     files_storage: ClassVar[str] = "default"
+    files_also_in: ClassVar[tuple[str, ...]] = ()
     files_folder: ClassVar[str] = ""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -351,6 +353,10 @@ class Job(models.Model):
         """
         return set()
 
+    def kept_in(self, storage: str) -> set[str]:
+        """Name those of the kept files that lie in ``storage``, an alias of STORAGES."""
+        return self.kept_files() if storage == self.files_storage else set()
+
     # How a move is made.
 
     def _mine(self) -> models.QuerySet[Job]:
@@ -359,9 +365,7 @@ class Job(models.Model):
     def _lost(self) -> NoReturn:
         raise LeaseLost(f"{self} is no longer held with token {self.token}.")
 
-    def _fail(
-        self, event: str, code: str, message: str, save: Callable[[], None] | None
-    ) -> None:
+    def _fail(self, event: str, code: str, message: str, save: Callable[[], None] | None) -> None:
         why = {"error_code": code, "error_message": message}
         with transaction.atomic():
             if not self._end(event, Q(), detail=f"{code}: {message}", state=State.FAILED, **why):

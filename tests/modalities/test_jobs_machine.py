@@ -88,7 +88,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         job=holders,
-        act=strategies.sampled_from(["beat", "beat", "succeed", "fail", "leave", "look", "hand_over"]),
+        act=strategies.sampled_from(
+            ["beat", "beat", "succeed", "fail", "leave", "look", "hand_over"]
+        ),
     )
     def worker_acts(self, job: Job, act: str) -> None:
         row = Run.objects.get(pk=job.pk)
