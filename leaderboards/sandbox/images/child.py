@@ -23,11 +23,10 @@ def main() -> None:
     here = Path(__file__).resolve().parent
     # At the end, so that no module of the standard library is hidden by one of ours.
     sys.path += [str(here.parent), str(here.parent.parent)]
-    from intake.lockdown import LockdownError
-
     from images.caps import BadArchive, Caps
     from images.confine import confine
     from images.unpacking import unpack
+    from intake.lockdown import LockdownError
 
     most = Caps.from_json(sys.argv[1])
     uid, spool, folder = map(int, sys.argv[2:])
