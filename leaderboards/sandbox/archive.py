@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .images.caps import BadArchive, Caps
-from .images.layout import LONGEST_WORD, MOST_WORDS, VARIABLE
+from .images.layout import MOST_WORDS, VARIABLE, is_word
 from .images.root import MOUNT_POINTS
 
 __all__ = ["ArchiveFault", "BadArchive", "Caps", "Unpacked", "image", "sweep", "unpack"]
@@ -33,7 +33,7 @@ __all__ = ["ArchiveFault", "BadArchive", "Caps", "Unpacked", "image", "sweep", "
 CHILD = Path(__file__).resolve().parent / "images" / "child.py"
 NOBODY = 65534
 PREFIX = "image-"
-LONGEST_ANSWER = 1 << 20
+LONGEST_ANSWER = 8 << 20
 LONGEST_PROBLEM = 1000  # characters
 MOST_PROBLEMS = 100
 TURN = 0.5  # seconds between two beats
@@ -139,8 +139,9 @@ def unpack(
 
 def _run(archive: int, spool: int, folder: int, uid: int, most: Caps, beat: Beat) -> Any:
     """Start the child, and return its answer as JSON has it."""
+    given = (os.getpid(), uid, spool, folder)
     child = subprocess.Popen(
-        [sys.executable, "-I", "-B", str(CHILD), most.to_json(), *map(str, (uid, spool, folder))],
+        [sys.executable, "-I", "-S", "-B", str(CHILD), most.to_json(), *map(str, given)],
         stdin=archive,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -227,7 +228,7 @@ def _is_folder(name: str, folder: int) -> bool:
 
 
 def _is_word(text: Any) -> bool:
-    return isinstance(text, str) and len(text) <= LONGEST_WORD and "\0" not in text
+    return isinstance(text, str) and is_word(text)
 
 
 def _sentence(answer: dict[str, Any], key: str) -> str:

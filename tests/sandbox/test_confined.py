@@ -25,7 +25,7 @@ def call(*args):
     if libc.syscall(*args) < 0:
         raise OSError(ctypes.get_errno(), "refused")
 if uid >= 0:
-    confine(folder, uid, Caps(cpu_seconds=5))
+    confine(folder, uid, os.getppid(), Caps(cpu_seconds=5))
 try:
     exec(attack)
 except (OSError, ValueError, MemoryError) as error:

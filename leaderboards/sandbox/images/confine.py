@@ -50,21 +50,20 @@ _FILES = {
 }
 
 
-def confine(folder: int, uid: int, most: Caps) -> None:
+def confine(folder: int, uid: int, parent: int, most: Caps) -> None:
     """Keep the open files, and writing below ``folder``; raise LockdownError without a layer.
 
-    uid: whom to become where this starts as root.
+    uid: whom to become where this starts as root. parent: the process to end with.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     machine = platform.machine()
     if machine not in _FILES:
         raise lockdown.LockdownError(f"no seccomp filter is known for {machine}")
     memory_in_use = lockdown._memory_in_use()
-    starter = os.getppid()
     _become(uid)
     # After the user changed, because the kernel forgets this then.
     lockdown._prctl(libc, "end with the worker", _PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != starter:
+    if os.getppid() != parent:
         os._exit(1)
     lockdown._prctl(libc, "no new privileges", lockdown._PR_SET_NO_NEW_PRIVS, 1)
     lockdown._prctl(libc, "not dumpable", lockdown._PR_SET_DUMPABLE, 0)
