@@ -23,11 +23,12 @@ OF_THE_ARCHIVE = {
 def main() -> None:
     here = Path(__file__).resolve().parent
     # At the end, so that no module of the standard library is hidden by one of ours.
-    sys.path += [str(here.parent), str(here.parent.parent)]
+    site = here.parents[1]
+    sys.path += [str(here.parent), str(site / "guards"), str(site / "intake")]
     from images.caps import BadArchive, Caps
     from images.confine import confine
     from images.unpacking import unpack
-    from intake.lockdown import LockdownError
+    from kernel_guards import LockdownError
 
     most = Caps.from_json(sys.argv[1])
     parent, uid, spool, folder = map(int, sys.argv[2:])
