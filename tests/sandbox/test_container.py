@@ -1,7 +1,10 @@
 """Programs that are sent as a container: they run under the same layers as scripts."""
 
 import io
+import os
 import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -13,6 +16,7 @@ from leaderboards.sandbox import Image, Limits, Reason, Script, run_untrusted
 from leaderboards.sandbox.runtime import PYTHON, runtime
 
 from ..needs import needs
+from .conftest import left_of
 from .containers import config, digest, docker, file, folder, oci, symlink, tar
 
 LIMITS = Limits(
@@ -38,8 +42,8 @@ def probe(tmp_path_factory) -> bytes:
 
 
 @pytest.fixture
-def run(tmp_path):
-    """Run an archive; nothing of it is left after."""
+def run(tmp_path, slot):
+    """Run an archive in a slot of the tests' own; nothing of it is left after."""
 
     def run_archive(archive: bytes, challenge: bytes = CHALLENGE, **options):
         sent = tmp_path / "sent.tar"
@@ -47,7 +51,17 @@ def run(tmp_path):
         return run_untrusted(Image(sent), challenge, LIMITS, **options)
 
     yield run_archive
-    assert list((Path(settings.PWM_RUNTIME) / "images").iterdir()) == []
+    assert left_of(slot) == []
+    assert not slot.user or not images_of(slot.user)
+
+
+def images_of(user: int) -> list[Path]:
+    """Return the images that were unpacked for a user and are still there."""
+    found = []
+    for image in (Path(settings.PWM_RUNTIME) / "images").glob("image-*"):
+        with suppress(FileNotFoundError):
+            found += [image] * ((image / "root").stat().st_uid == user)
+    return found
 
 
 @pytest.mark.parametrize("form", [oci, docker])
@@ -202,3 +216,37 @@ def test_what_a_crash_left_is_gone_after_the_next_run(run, probe):
     left = Path(settings.PWM_RUNTIME) / "images" / "image-left"
     (left / "root").mkdir(parents=True)
     assert run(oci(tar(file("probe", probe, mode=0o755)), Cmd=["/probe"])).reason == Reason.DONE
+    assert not left.exists()
+
+
+def test_an_ordinary_user_unpacks_and_runs_a_container_too(probe, tmp_path):
+    sent = tmp_path / "sent.tar"
+    sent.write_bytes(oci(tar(file("probe", probe, mode=0o4755)), Cmd=["/probe", "look"]))
+    command = [sys.executable, "-c", AS_USER, str(sent), str(tmp_path)]
+    if os.geteuid() == 0:
+        # Without a single capability, and with another id than root's: as anybody is.
+        unshare = [needs("unshare", "util-linux"), "-U", "--map-user=1234", "--map-group=1234"]
+        command = [*unshare, *command]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    user, reason, output, *log = said.stdout.splitlines()
+    assert user != "0"
+    assert (reason, output) == ("done", CHALLENGE.decode())
+    assert log[0] == "folder /work user 1000,1000"
+    assert list((tmp_path / "runtime" / "images").iterdir()) == []
+
+
+AS_USER = f"""
+import os, sys
+from pathlib import Path
+os.environ["DJANGO_SETTINGS_MODULE"] = "pwmsite.settings"
+os.environ["PWM_VAR"] = sys.argv[2]
+os.environ["PWM_RUNTIME"] = sys.argv[2] + "/runtime"
+import django
+django.setup()
+from leaderboards.sandbox import Image, Limits
+from leaderboards.sandbox.execute import run_unchecked
+outcome = run_unchecked(Image(Path(sys.argv[1])), {CHALLENGE!r}, Limits())
+print(os.geteuid(), outcome.reason, outcome.output.decode(), outcome.log.decode(), sep="\\n")
+print(outcome.detail, file=sys.stderr)
+"""
