@@ -400,6 +400,11 @@ def test_a_crowd_of_empty_files_is_stopped_by_the_cap_of_members(yard):
     assert "more than 3,000 files" in yard.refusal(oci(layer), Caps(members=3000, ratio=2000))
 
 
+def test_a_crowd_of_folders_that_only_names_imply_is_stopped_by_the_cap_of_members(yard):
+    layer = tar(*(file(f"{i}/" + "d/" * 50 + "x") for i in range(100)))
+    assert "more than 3,000 files" in yard.refusal(oci(layer))
+
+
 def test_a_crowd_of_headers_without_a_file_is_stopped_by_the_cap_of_members(yard):
     header = entry("x", tarfile.XGLTYPE)[0].tobuf()
     assert "more than 3,000 files" in yard.refusal(oci(header * 4000 + bytes(1024)))

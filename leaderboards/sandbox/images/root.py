@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Sequence
 
-from .caps import BadArchive, Caps, shown
+from .caps import BadArchive, Budget, Caps, shown
 from .members import Content, Kind, Member
 from .streams import STEP
 
@@ -29,9 +29,10 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class Root:
     """The root file system while it grows; ``folder`` is its open descriptor."""
 
-    def __init__(self, folder: int, most: Caps) -> None:
+    def __init__(self, folder: int, most: Caps, budget: Budget) -> None:
         self._root = folder
         self._most = most
+        self._budget = budget
         self._fresh: set[tuple[int, str]] = set()
         # The folder that was used last: a tar mostly stays in one. Its path is forgotten when
         # anything is removed, because it may lead somewhere else from then on.
@@ -119,6 +120,7 @@ class Root:
         try:
             return os.open(name, _FOLDER, dir_fd=folder)
         except FileNotFoundError:
+            self._budget.spend_member()  # a folder that no member names takes room too
             os.mkdir(name, 0o755, dir_fd=folder)
             return os.open(name, _FOLDER, dir_fd=folder)
         except NotADirectoryError:

@@ -29,7 +29,8 @@ def unpack(file: int, spool: int, folder: int, most: Caps) -> Found:
         file, size = spool, _expand(Part(file, 0, size), spool, most)
     archive = Archive(file, size, most)
     found = find_image(archive, most)
-    root, budget = Root(folder, most), Budget(most)
+    budget = Budget(most)
+    root = Root(folder, most, budget)
     for layer in found.layers:
         root.begin_layer()
         _apply(archive.open(layer.name), layer, root, budget, most)
