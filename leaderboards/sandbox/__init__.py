@@ -5,6 +5,7 @@ starts none where a guard is missing: there is no switch that runs one without t
 docs/decisions/programs.md says what the layers are and what each of them is for.
 """
 
+from .archive import why_no_containers
 from .preflight import Guard, Preflight, preflight
 from .program import Image, Limits, Outcome, Program, Reason, Script
 from .run import run_untrusted
@@ -22,4 +23,5 @@ __all__ = [
     "packages",
     "preflight",
     "run_untrusted",
+    "why_no_containers",
 ]

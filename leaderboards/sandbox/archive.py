@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,7 +29,17 @@ from .images.caps import BadArchive, Caps
 from .images.layout import MOST_WORDS, VARIABLE, is_word
 from .images.root import MOUNT_POINTS
 
-__all__ = ["ArchiveFault", "BadArchive", "Caps", "Unpacked", "image", "sweep", "unpack"]
+__all__ = [
+    "ArchiveBlocked",
+    "ArchiveFault",
+    "BadArchive",
+    "Caps",
+    "Unpacked",
+    "image",
+    "sweep",
+    "unpack",
+    "why_no_containers",
+]
 
 CHILD = Path(__file__).resolve().parent / "images" / "child.py"
 NOBODY = 65534
@@ -44,7 +55,11 @@ _DIGEST = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.ASCII)
 
 
 class ArchiveFault(RuntimeError):
-    """The machine could not unpack, whatever the archive: a full disk, or a guard is missing."""
+    """The machine could not unpack, whatever the archive: its disk is full, for example."""
+
+
+class ArchiveBlocked(ArchiveFault):
+    """A layer of the confinement is missing here, so that no archive is read."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +102,7 @@ def image(
     """Unpack an archive below ``parent`` for the time of a run, and remove all of it after.
 
     uid: the user of the run's slot, where this is root. What a crash leaves, ``sweep`` removes.
-    Raise BadArchive or ArchiveFault.
+    Raise BadArchive, ArchiveFault or ArchiveBlocked.
     """
     with _opened(archive) as opened, _own_folder(parent) as folder:
         yield unpack(opened, folder, most or Caps(), uid=uid, beat=beat)
@@ -117,6 +132,19 @@ def sweep(parent: Path) -> int:
             shutil.rmtree(entry.path)
             removed += 1
     return removed
+
+
+@lru_cache(maxsize=1)
+def why_no_containers() -> str:
+    """Return "" where archives are unpacked, else a sentence; tried once, with an empty file."""
+    with tempfile.TemporaryFile() as nothing, tempfile.TemporaryDirectory() as folder:
+        try:
+            unpack(nothing, Path(folder), Caps())
+        except BadArchive:
+            return ""
+        except ArchiveFault as fault:
+            return str(fault)
+    return "An empty file was taken for an archive."
 
 
 def unpack(
@@ -214,7 +242,7 @@ def _checked(answer: Any, root: Path, folder: int) -> Unpacked:
     """Check what the child says: it read a hostile file, which may have taken it over."""
     _check(isinstance(answer, dict))
     if "unavailable" in answer:
-        raise ArchiveFault(
+        raise ArchiveBlocked(
             f"No archive is unpacked on this server: {_sentence(answer, 'unavailable')}"
         )
     if "fault" in answer:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from django.conf import settings
 
 from . import container, system_calls, walls
-from .archive import ArchiveFault, BadArchive
+from .archive import ArchiveBlocked, ArchiveFault, BadArchive
 from .launch import control_groups
 from .program import Image, Limits, Outcome, Program, Reason, Script
 from .runtime import PYTHON, runtime
@@ -93,6 +93,8 @@ def _run_image(
     except BadArchive as refused:
         log = "\n".join(refused.problems).encode()
         return Outcome(Reason.FAILED, "The archive was refused before it ran.", log=log)
+    except ArchiveBlocked as blocked:
+        return Outcome(Reason.BLOCKED, str(blocked))
     except ArchiveFault as fault:
         return Outcome(Reason.SERVER, str(fault))
 

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 from django.conf import settings
 
-from leaderboards.sandbox import Image, Limits, Reason, Script, run_untrusted
+from leaderboards.sandbox import (
+    Image,
+    Limits,
+    Reason,
+    Script,
+    run_untrusted,
+    why_no_containers,
+)
 from leaderboards.sandbox.runtime import PYTHON, runtime
 
 from ..needs import needs
@@ -197,6 +204,23 @@ def test_an_archive_that_is_refused_says_why_in_the_log(run):
 def test_an_archive_that_is_gone_is_the_machines_fault(tmp_path):
     outcome = run_untrusted(Image(tmp_path / "none.tar"), CHALLENGE, LIMITS)
     assert outcome.reason == Reason.SERVER
+
+
+def test_where_a_layer_of_the_unpacking_is_missing_containers_are_blocked(
+    run, monkeypatch, tmp_path
+):
+    assert why_no_containers() == ""
+    child = tmp_path / "child.py"
+    child.write_text("""print('{"unavailable": "the kernel has no Landlock"}')""")
+    monkeypatch.setattr("leaderboards.sandbox.archive.CHILD", child)
+    why_no_containers.cache_clear()
+    try:
+        assert "no Landlock" in why_no_containers()
+    finally:
+        why_no_containers.cache_clear()
+    outcome = run(oci(tar(file("run"))))
+    assert outcome.reason == Reason.BLOCKED
+    assert "no Landlock" in outcome.detail
 
 
 @pytest.mark.parametrize("phase", ["unpacking", "running"])
