@@ -15,6 +15,7 @@ class LeaderboardsConfig(AppConfig):
         common.CHECKS.extend(
             [
                 invariants.ledgers,
+                invariants.programs,
                 invariants.scores,
                 invariants.attempts,
                 invariants.certificates,

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import F, Q
 
 from modalities import physics
+from modalities.jobs.invariants import changed
 from modalities.jobs.rounds import due
 
 from . import counting, tells
@@ -16,11 +17,13 @@ from .models import (
     Board,
     Certificate,
     CreditAccount,
+    CreditChange,
     Entry,
     Origin,
     Ranking,
     ScoreTier,
     TierScore,
+    is_given_back,
     tiers_of,
 )
 
@@ -33,6 +36,34 @@ def ledgers() -> Iterator[str]:
     """A balance is the sum of its ledger."""
     for account in CreditAccount.objects.unbalanced().select_related("user"):
         yield f"{account}: the ledger adds up to {account.total}."
+
+
+def programs() -> Iterator[str]:
+    """Every hidden run has the lines in the ledger that its history demands, and no others."""
+    runs = Attempt.objects.programs().with_events().select_related("program")
+    for run in due("run", runs, changed):
+        if not hasattr(run, "program"):
+            yield f"{run}: it runs a program and has no row that says which."
+        yield from (f"{run}: {wrong}" for wrong in _paid(run))
+    paid = CreditChange.objects.filter(subject__startswith="attempt:")
+    for line in due("paid run", paid, lambda since: Q(at__gt=since)):
+        of = Attempt.objects.filter(pk=line.subject.removeprefix("attempt:")).first()
+        if of is None or not of.price:
+            yield f"{line}: {line.subject} is no run that costs anything."
+
+
+def _paid(run: Attempt) -> Iterator[str]:
+    lines = CreditChange.objects.filter(subject=run.subject).order_by("pk")
+    found = [(line.kind, line.amount) for line in lines]
+    expected = []
+    if run.price:
+        price = -found[0][1] if found else run.price  # prices may change
+        expected = [("spend", -price)]
+        events = [event.event for event in run.events.all()]
+        if run.has_ended and is_given_back(events, run.error_code):
+            expected.append(("refund", price))
+    if found != expected:
+        yield f"the ledger has {found} for it, and should have {expected}."
 
 
 def scores() -> Iterator[str]:

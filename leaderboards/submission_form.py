@@ -77,7 +77,7 @@ class SubmissionForm(forms.Form):
         given = super().clean() or {}
         modality, method, file = (given.get(name) for name in ("modality", "method", "file"))
         if self.data.get("tier") == "hidden":
-            self.errors["tier"] = self.error_class([programs.NOT_YET])
+            self.errors["tier"] = self.error_class([programs.IN_SHORT])
         if modality and method and not method.modalities.contains(modality):
             self.add_error(
                 "method",

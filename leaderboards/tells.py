@@ -9,20 +9,25 @@ the ranking read; ``TierScore`` and every page, file and answer hold what this m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
-from .models.words import CALIBRATED, OPEN_TIERS, is_calibrated
+from .models.words import CALIBRATED, OPEN_TIERS, ScoreTier, is_calibrated
 
 __all__ = [
     "CALIBRATED",
+    "costs",
     "has_score",
     "is_calibrated",
     "is_open",
+    "moment",
     "overall",
     "rounded",
     "to_everybody",
     "to_owner",
+    "when",
 ]
 
 # Decimals of each figure on the dev and hidden tiers.
@@ -38,6 +43,8 @@ DIGITS = {
     "ceiling": 3,
 }
 COST = ("cpu_seconds", "peak_memory_mb")
+# A person's program chooses what it takes: on the hidden tier costs go up in these steps.
+STEPS = (1, 2, 5)
 
 
 def is_open(tier: str) -> bool:
@@ -55,8 +62,35 @@ def rounded(name: str, value: float | None, tier: str) -> float | None:
     if value is None or is_open(tier):
         return value
     if name in COST:
-        return float(f"{value:.1g}")
+        return step(value) if tier == ScoreTier.HIDDEN else float(f"{value:.1g}")
     return round(value, DIGITS[name])
+
+
+def step(value: float) -> float:
+    """Round a cost up to 1, 2 or 5 times a power of ten."""
+    if value <= 0:
+        return 0.0
+    power = math.floor(math.log10(value))
+    return next(
+        found
+        for found in (float(f"{digit}e{power + up}") for up in (0, 1) for digit in STEPS)
+        if found >= value
+    )
+
+
+def costs(attempt: Any) -> dict[str, float | None]:
+    """Give CPU time (s) and memory (MiB) of an attempt as its tier tells them."""
+    return {name: rounded(name, getattr(attempt, name), attempt.tier) for name in COST}
+
+
+def moment(tier: str, at: datetime | None) -> datetime | None:
+    """Give a time of an attempt as its tier tells it: of the hidden one the full ten minutes.
+
+    How long a program ran is something that it can say what it likes with.
+    """
+    if at is None or tier != ScoreTier.HIDDEN:
+        return at
+    return at.replace(minute=at.minute // 10 * 10, second=0, microsecond=0)
 
 
 def to_everybody(tier: str, result: Mapping[str, Any], **costs: float | None) -> dict[str, Any]:
@@ -82,6 +116,15 @@ def to_owner(tier: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "is_calibrated": is_calibrated(result),
         "metrics_version": result["metrics_version"],
     }
+
+
+def when(tier: str, at: datetime) -> date:
+    """Give a time from the life of a job, in UTC: to the second, on a secret tier the day alone.
+
+    Two times of a job are its cost, and so are the ends of two jobs that one process ran in turn.
+    """
+    at = at.astimezone(UTC).replace(microsecond=0)
+    return at if is_open(tier) else at.date()
 
 
 def overall(scores: list[float]) -> float:

@@ -23,8 +23,9 @@ DISTINCT_IN_RANDOM = 12
 MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 SQLITE_WAIT = 20  # seconds that a writer waits for another one
 BROKER_WAIT = 2.0  # seconds for which a visitor waits for a broker that does not answer
-# A store that accepts connections and never answers holds a thread for two tries, not for minutes.
-STORE_CONNECT, STORE_READ, STORE_TRIES = 2.0, 10.0, 2  # seconds, seconds, tries in all
+# A store that accepts connections and never answers holds a thread for two tries and a pause of a
+# second at most, and then the visitor is told: 11 seconds, not minutes.
+STORE_CONNECT, STORE_READ, STORE_TRIES = 2.0, 5.0, 2  # seconds, seconds, tries in all
 
 
 def state_folder(path: Path) -> Path:
@@ -176,11 +177,12 @@ def cache(url: str) -> dict[str, Any]:
     )
 
 
-def storage(where: str) -> dict[str, Any]:
+def storage(where: str, variable: str = "PWM_STORAGE") -> dict[str, Any]:
     """Return Django's storage for ``where``: a folder, or ``s3://bucket/prefix?endpoint=…&region=…``.
 
     Keys of S3 come from its own variables (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from the
-    machine's role; they are never part of this one.
+    machine's role; they are never part of this one. A storage may have keys of its own, in
+    variables whose names begin with that of the storage: <variable>_KEY_ID and <variable>_SECRET.
     """
     if not where.startswith("s3:"):
         return {
@@ -202,6 +204,8 @@ def storage(where: str) -> dict[str, Any]:
     options: dict[str, Any] = {"bucket_name": parts.hostname, "location": parts.path.strip("/")}
     options |= {"file_overwrite": True, "default_acl": None}
     options |= {known[name]: value for name, value in asked.items()}
+    if own := os.environ.get(f"{variable}_KEY_ID"):
+        options |= {"access_key": own, "secret_key": os.environ.get(f"{variable}_SECRET", "")}
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options | _patience()}
 
 

@@ -133,7 +133,16 @@ PWM_UPLOADS_A_DAY = env.int("PWM_UPLOADS_A_DAY", default=200)
 PWM_UPLOAD_MB_A_DAY = env.int("PWM_UPLOAD_MB_A_DAY", default=2000)
 # Arrays of results that do not count and are not certified: leaderboards/keeping.py.
 PWM_KEEP_ARRAYS_DAYS = env.int("PWM_KEEP_ARRAYS_DAYS", default=90)
-PWM_CREDITS_AT_START = env.int("PWM_CREDITS_AT_START", default=30)
+PWM_CREDITS_AT_START = env.int("PWM_CREDITS_AT_START", default=100)
+# Runs of programs that a person can ask for in 24 hours, and programs that are kept of a person.
+PWM_HIDDEN_RUNS_A_DAY = env.int("PWM_HIDDEN_RUNS_A_DAY", default=5)
+PWM_TRIAL_RUNS_A_DAY = env.int("PWM_TRIAL_RUNS_A_DAY", default=20)
+PWM_SCRIPT_KB = env.int("PWM_SCRIPT_KB", default=1024)
+PWM_IMAGE_MB = env.int("PWM_IMAGE_MB", default=1024)
+PWM_PROGRAMS_KEPT = env.int("PWM_PROGRAMS_KEPT", default=100)
+PWM_PROGRAM_MB_KEPT = env.int("PWM_PROGRAM_MB_KEPT", default=4000)
+# What is left of trials and of runs without a result goes so many days after their end.
+PWM_KEEP_PROGRAMS_DAYS = env.int("PWM_KEEP_PROGRAMS_DAYS", default=30)
 MEDIA_ROOT = VAR_DIR / "media"
 # Uploads on their way; a killed process leaves them here, where they are swept.
 FILE_UPLOAD_TEMP_DIR = environment.state_folder(VAR_DIR / "uploads")
@@ -144,6 +153,10 @@ STORAGES = {
     "default": environment.storage(env("PWM_STORAGE", default=str(MEDIA_ROOT))),
     # Uploads, for their owner and the scorer: no URL leads here.
     "private": environment.storage(env("PWM_PRIVATE_STORAGE", default=str(VAR_DIR / "private"))),
+    # People's programs, their outputs and logs: all that a runner writes.
+    "runs": environment.storage(
+        env("PWM_RUN_STORAGE", default=str(VAR_DIR / "runs")), "PWM_RUN_STORAGE"
+    ),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if COLLECTED
@@ -229,8 +242,8 @@ REST_FRAMEWORK = {
     # The browsable pages need inline scripts, which the policy above forbids.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
+        "pwmsite.api_limits.OfAnAddress",
+        "pwmsite.api_limits.OfAPerson",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": env("PWM_API_RATE", default="600/min"),

@@ -71,7 +71,7 @@ def about(request: HttpRequest) -> HttpResponse:
 def about_parts() -> list[dict[str, str]]:
     """Render ``about.md`` once, split at its headings."""
     text = ABOUT.read_text(encoding="utf-8")
-    for name, words in (("programs", programs.NOT_YET), ("scenarios", _scenarios())):
+    for name, words in (("programs", programs.IN_SHORT), ("scenarios", _scenarios())):
         text = text.replace(f"[[{name}]]", words)
     parts = prose.split(text, ABOUT.name)
     return [part | {"html": markup.fit(part["html"], part["title"])} for part in parts]

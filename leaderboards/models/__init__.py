@@ -26,16 +26,20 @@ from .decisions import (
 from .entry import Entry, Ranking, TierScore
 from .fields import https_rule
 from .method import Method
+from .program import ProgramRun, is_given_back, run_storage
 from .quota import Left, Quota, missing_ends_it
 from .study import Bound, BoundEvent, SpecCurve, SpecCurveEvent
 from .words import (
     CHALLENGE_TIERS,
     OPEN_TIERS,
+    PROGRAM_TIERS,
     REFERENCES,
     UPLOAD_TIERS,
     Board,
     Checkpoint,
+    Ending,
     Family,
+    Form,
     Kind,
     Origin,
     ScoreTier,
@@ -51,6 +55,7 @@ __all__ = [
     "CHALLENGE_TIERS",
     "OPEN_TIERS",
     "PRICE_OF_A_HIDDEN_RUN",
+    "PROGRAM_TIERS",
     "QUEUES",
     "REFERENCES",
     "TOLERANCE",
@@ -68,13 +73,16 @@ __all__ = [
     "CreditChange",
     "Decision",
     "DecisionError",
+    "Ending",
     "Entry",
     "Family",
+    "Form",
     "Kind",
     "Left",
     "Method",
     "NotEnoughCredits",
     "Origin",
+    "ProgramRun",
     "Quota",
     "Ranking",
     "ScoreTier",
@@ -88,10 +96,12 @@ __all__ = [
     "disagreement",
     "entry_name",
     "https_rule",
+    "is_given_back",
     "is_reference",
     "least_trust",
     "missing_ends_it",
     "outputs_must_match",
     "private_storage",
+    "run_storage",
     "tiers_of",
 ]

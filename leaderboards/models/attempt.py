@@ -15,23 +15,25 @@ import numpy as np
 from django.contrib.auth import get_user_model
 from django.core.files.storage import Storage, storages
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 
 from modalities import physics
 from modalities.append_only import WrittenOnce
 from modalities.jobs import BACKGROUND, LIVE, Job, JobEvent, JobQuerySet, State
-from modalities.models import Modality, TierName
+from modalities.models import Dataset, Modality, TierName
 
 from . import quota
+from .credit import PRICE_OF_A_HIDDEN_RUN, CreditAccount
 from .entry import TierScore
 from .fields import Sha256Field, link
 from .quota import GONE, Left
-from .words import UPLOAD_TIERS, Kind, ScoreTier, Trust, Variant
+from .words import PROGRAM_TIERS, UPLOAD_TIERS, Form, Kind, ScoreTier, Trust, Variant
 
-# Who serves what: files are read in the sandbox, everything else is run.
-QUEUES = {Kind.FILE: "scoring", Kind.BASELINE: BACKGROUND, Kind.PROGRAM: BACKGROUND}
+# Who serves what. A program begins in its queue and is handed over to that of files once its output
+# is there: whoever starts programs knows no truth, and whoever knows it starts none.
+QUEUES = {Kind.FILE: "scoring", Kind.BASELINE: BACKGROUND, Kind.PROGRAM: "programs"}
 # Nobody may change these once an attempt has its score.
 EVIDENCE = (
     *("kind", "modality", "tier", "variant", "repeats", "result", "score", "corrected_spec"),
@@ -49,6 +51,9 @@ def private_storage() -> Storage:
 class AttemptQuerySet(JobQuerySet["Attempt"]):
     def files(self) -> Self:
         return self.filter(kind=Kind.FILE)
+
+    def programs(self) -> Self:
+        return self.filter(kind=Kind.PROGRAM)
 
     def of(self, user: Any) -> Self:
         """What a person sent; second runs that a curator asked for are nobody's."""
@@ -73,6 +78,7 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
         A second run is one when it scored by other metrics than the first: then it takes its place.
         """
         same = Q(modality=entry.modality_id, method=entry.method_id, variant=entry.variant)
+        same &= ~Q(kind=Kind.PROGRAM, tier=TierName.PUBLIC)  # a trial
         is_new = ~Q(kind=Kind.RERUN) | ~Q(metrics_version=F("repeats__metrics_version"))
         return self.filter(same, is_new, tier=tier, score__isnull=False).annotate(
             asked_at=Coalesce("repeats__queued_at", "queued_at")
@@ -105,18 +111,70 @@ class AttemptQuerySet(JobQuerySet["Attempt"]):
                 **fields,
             )
 
+    def run_program(
+        self, user: Any, *, form: Form, source: Any, sha256: str, size: int, **fields: Any
+    ) -> Attempt:
+        """Queue a run of a program, paid for if it is on the hidden tier, or give back the attempt
+        that this program is already: one on its way, or with a result on today's data.
+
+        source: its name in the storage of runs. size: in bytes. ``fields``: modality, method, tier,
+        code_url. Raise Quota where there is no more for now, NotEnoughCredits where it cannot be
+        paid; then nothing is queued.
+        """
+        from .program import ProgramRun
+
+        same = {"modality": fields["modality"], "method": fields["method"], "tier": fields["tier"]}
+        with transaction.atomic():
+            # One request of a person at a time, as with files.
+            get_user_model()._default_manager.select_for_update().get(pk=user.pk)
+            mine = self.of(user).programs()
+            if known := mine.on_its_way_or_current().filter(**same, sha256=sha256).first():
+                return known
+            quota.check_runs(mine, fields["tier"])
+            quota.check_kept(ProgramRun.objects.kept_of(user), size)
+            made = self.enqueue(
+                kind=Kind.PROGRAM,
+                queue=QUEUES[Kind.PROGRAM],
+                started_by=user,
+                sha256=sha256,
+                size=size,
+                **fields,
+            )
+            ProgramRun.objects.create(attempt=made, form=form, source=source)
+            if made.price:
+                account = CreditAccount.objects.of(user)
+                account.spend(made.price, made.subject, f"A run of {made.method} on {made.where}.")
+        return made
+
+    def on_its_way_or_current(self) -> Self:
+        """Those that are waiting or running, or have a result on today's data."""
+        today = Dataset.objects.filter(modality=OuterRef("modality"), tier=OuterRef("tier"))
+        current = Q(state=State.SUCCEEDED, data_version=Subquery(today.values("version")[:1]))
+        return self.filter(Q(state__in=LIVE) | current)
+
     def repeat(self, first: Attempt, by: Any = None) -> Attempt:
-        """Queue a second run of ``first``. Raise IntegrityError while one is waiting or running."""
-        return self.enqueue(
-            kind=Kind.RERUN,
-            queue=QUEUES[Kind(first.first.kind)],
-            repeats=first,
-            started_by=by,
-            **{
-                name: getattr(first, name)
-                for name in ("modality", "method", "tier", "variant", "inputs", "sha256")
-            },
-        )
+        """Queue a second run of ``first``. Raise IntegrityError while one is waiting or running.
+
+        A program is run again, free of charge; its file is then named by both rows.
+        """
+        from .program import ProgramRun
+
+        asked = first.first
+        with transaction.atomic():
+            made = self.enqueue(
+                kind=Kind.RERUN,
+                queue=QUEUES[Kind(asked.kind)],
+                repeats=first,
+                started_by=by,
+                **{
+                    name: getattr(first, name)
+                    for name in ("modality", "method", "tier", "variant", "inputs", "sha256")
+                },
+            )
+            if asked.kind == Kind.PROGRAM:
+                run = asked.program
+                ProgramRun.objects.create(attempt=made, form=run.form, source=run.source.name)
+        return made
 
 
 class Attempt(Job):
@@ -136,6 +194,7 @@ class Attempt(Job):
     task_name = "leaderboards.tasks.attempt"
     default_queue = "scoring"
     files_storage = "private"
+    files_also_in = ("runs",)
     files_folder = "attempts"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -223,6 +282,24 @@ class Attempt(Job):
                 violation_error_message="Files are taken for the public and the dev tier.",
             ),
             models.CheckConstraint(
+                condition=~Q(kind=Kind.PROGRAM)
+                | (
+                    Q(tier__in=PROGRAM_TIERS, variant=Variant.OWN)
+                    & Q(queue__in=(QUEUES[Kind.PROGRAM], QUEUES[Kind.FILE]))
+                    & ~Q(sha256="")
+                ),
+                name="attempt_tier_runs_programs",
+                violation_error_message=(
+                    "Programs run on the hidden tier, and for a trial on the public one."
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=["started_by", "modality", "method", "tier", "sha256"],
+                condition=Q(kind=Kind.PROGRAM, state__in=LIVE),
+                name="attempt_program_once_at_a_time",
+                violation_error_message="This program is on its way already.",
+            ),
+            models.CheckConstraint(
                 condition=Q(score__isnull=True, outputs_sha256="", metrics_version="")
                 | (
                     Q(score__isnull=False, entry__isnull=False)
@@ -264,6 +341,26 @@ class Attempt(Job):
     def code_link(self) -> str:
         return link(self.code_url)
 
+    @property
+    def where(self) -> str:
+        return f"the {self.tier} tier of {self.modality.name}"
+
+    @property
+    def price(self) -> int:
+        """How many credits the run costs whoever asked for it."""
+        is_hidden_run = self.kind == Kind.PROGRAM and self.tier == TierName.HIDDEN
+        return PRICE_OF_A_HIDDEN_RUN if is_hidden_run else 0
+
+    @property
+    def subject(self) -> str:
+        """Name the run in the ledger of credits."""
+        return f"attempt:{self.pk}"
+
+    @property
+    def is_trial(self) -> bool:
+        """Tell a program on public data: free, on no board, with its log for its owner."""
+        return self.kind == Kind.PROGRAM and self.tier == TierName.PUBLIC
+
     def result_count(self) -> int:
         return int(self.score is not None)
 
@@ -271,21 +368,42 @@ class Attempt(Job):
         return 1
 
     def after_move(self, event: str) -> None:
+        """Give back what a run costs that was not made, and let a refused file go."""
+        if self.price and event in ("refused", "failed", "lost", "cancelled"):
+            self._settle_price()
+        if event in ("refused", "cancelled"):
+            self._drop_file()
+
+    def _settle_price(self) -> None:
+        from .program import is_given_back
+
+        code = type(self).objects.values_list("error_code", flat=True).get(pk=self.pk)
+        if is_given_back(list(self.events.values_list("event", flat=True)), code):
+            CreditAccount.objects.refund(self.subject, f"The run on {self.where} was not made.")
+
+    def _drop_file(self) -> None:
         """Let the file go with the verdict, once that is written; nothing reads it again."""
-        if event not in ("refused", "cancelled"):
-            return
         name = type(self).objects.filter(pk=self.pk).values_list("file", flat=True).get()
         if name:
             type(self).objects.filter(pk=self.pk).update(file="")
             transaction.on_commit(partial(private_storage().delete, name))
 
     def restart(self, by: str = "") -> bool:
-        """Queue it once more, unless its file went."""
+        """Queue it once more, unless its file went; a program has to be sent and paid for anew."""
         self.refresh_from_db()
+        if self.first.kind == Kind.PROGRAM:
+            return False
         return (self.kind != Kind.FILE or bool(self.file)) and super().restart(by)
 
     def kept_files(self) -> set[str]:
         return {field.name for field in (self.file, self.arrays) if field.name}
+
+    def kept_in(self, storage: str) -> set[str]:
+        if storage != "runs":
+            return super().kept_in(storage)
+        may_run = self.kind in (Kind.PROGRAM, Kind.RERUN)
+        run = getattr(self, "program", None) if may_run else None
+        return run.files() if run else set()
 
     def reconstructions(self) -> dict[str, Any]:
         """Read the arrays that were kept, by sample."""

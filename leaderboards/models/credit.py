@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q, Sum
@@ -28,14 +29,35 @@ class Kind(models.TextChoices):
     REFUND = "refund", "Given back"
 
 
+# The grant that everybody begins with: by its subject there is one for an account; older ones have
+# none and are known by their words.
+START, START_REASON = "start", "Credits to start with."
+
+
+def may_start(user: Any) -> bool:
+    """Tell whether a person gets credits to start with.
+
+    Where the site sends mail, once an address is confirmed: otherwise accounts would be a purse.
+    """
+    confirmed = EmailAddress.objects.filter(user=user, verified=True)
+    return not settings.SENDS_MAIL or confirmed.exists()
+
+
 class CreditAccountQuerySet(models.QuerySet["CreditAccount"]):
     def of(self, user: Any) -> CreditAccount:
-        """Give the person's account, opened with the credits that everybody starts with."""
-        with transaction.atomic():
-            account, is_new = self.get_or_create(user=user)
-            if is_new and settings.PWM_CREDITS_AT_START:
-                account.grant(settings.PWM_CREDITS_AT_START, "Credits to start with.")
+        """Give the person's account, with the credits that everybody starts with once they may."""
+        account, _ = self.get_or_create(user=user)
+        if settings.PWM_CREDITS_AT_START and not account.has_started() and may_start(user):
+            with transaction.atomic():
+                self.select_for_update().get(pk=account.pk)  # who comes second sees the grant
+                if not account.has_started():
+                    account.start()
         return account
+
+    def refund(self, subject: str, reason: str) -> bool:
+        """Give back what anybody paid for ``subject``; say whether there was anything."""
+        paid = CreditChange.objects.filter(subject=subject, kind=Kind.SPEND).first()
+        return paid is not None and paid.account.refund(subject, reason)
 
     def unbalanced(self) -> models.QuerySet[Any]:
         """Accounts whose balance is not the sum of their ledger; there must never be one."""
@@ -67,6 +89,15 @@ class CreditAccount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user or 'a deleted user'}: {self.balance} credits"
+
+    def has_started(self) -> bool:
+        """Tell whether the credits to start with were given."""
+        grants = self.changes.filter(kind=Kind.GRANT)
+        return grants.filter(Q(subject=START) | Q(reason=START_REASON, by=None)).exists()
+
+    def start(self) -> None:
+        """Give the credits that everybody starts with. Raise IntegrityError the second time."""
+        self._add(settings.PWM_CREDITS_AT_START, Kind.GRANT, START, START_REASON)
 
     def grant(self, amount: int, reason: str, by: Any = None) -> None:
         """Give credits; ``by`` is the curator, or None for the site itself."""

@@ -5,7 +5,7 @@ More answers than these would tell an attacker the dev truth: docs/decisions/wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -18,8 +18,10 @@ from django.utils import timezone
 from modalities.jobs import LIVE, State
 from modalities.models import Modality, TierName
 
-from .words import is_calibrated
+from .words import ENDINGS_OF_PROGRAMS, is_calibrated
 
+# So many of a person's runs may wait at once: each holds up others for minutes.
+MOST_RUNS_LIVE = 4
 # So many of a person's files may wait at once: their bytes lie on the server meanwhile.
 MOST_LIVE = 40
 GONE = (State.FAILED, State.CANCELLED)
@@ -129,4 +131,54 @@ def check_day(sent: QuerySet[Any], size: int) -> None:
         raise Quota(
             f"In 24 hours a person can send {most[0]} files with {most[1] // 10**6} MB in "
             "all, refused ones included. Send this one tomorrow."
+        )
+
+
+def check_runs(sent: QuerySet[Any], tier: str) -> None:
+    """Raise Quota where a person may ask for no more runs of programs on a tier for now.
+
+    Runs that were not made, because of the server or because they were cancelled in time, do not
+    count.
+    """
+    if sent.filter(state__in=LIVE).count() >= MOST_RUNS_LIVE:
+        raise Quota(
+            f"{MOST_RUNS_LIVE} of your programs are waiting or running; send this one when some of "
+            "them are done."
+        )
+    most = runs_a_day(tier)
+    times = list(_made(sent).filter(tier=tier).values_list("queued_at", flat=True))
+    if len(times) >= most:
+        next_at = (sorted(times)[-most:] or [timezone.now()])[0] + DAY
+        raise Quota(
+            f"A person can ask for {most} runs on the {tier} tier in 24 hours. "
+            f"The next one can be sent from {next_at:%d %B, %H:%M} UTC on."
+        )
+
+
+def runs_a_day(tier: str) -> int:
+    """Give how many runs of programs on a tier a person can ask for in 24 hours."""
+    if tier == TierName.HIDDEN:
+        return int(settings.PWM_HIDDEN_RUNS_A_DAY)
+    return int(settings.PWM_TRIAL_RUNS_A_DAY)
+
+
+def runs_left(sent: QuerySet[Any], tier: str) -> int:
+    """Say how many more runs on a tier a person can ask for today. One query."""
+    return max(0, runs_a_day(tier) - _made(sent).filter(tier=tier).count())
+
+
+def _made(sent: QuerySet[Any]) -> QuerySet[Any]:
+    """List the runs of the last 24 hours that count."""
+    unmade = Q(state=State.FAILED) & ~Q(program__ending__in=ENDINGS_OF_PROGRAMS)
+    unmade |= Q(state=State.CANCELLED, started_at__isnull=True)
+    return sent.filter(queued_at__gt=timezone.now() - DAY).exclude(unmade)
+
+
+def check_kept(kept: Mapping[str, int], size: int) -> None:
+    """Raise Quota where ``size`` more bytes are more than is kept of a person's programs."""
+    most = settings.PWM_PROGRAMS_KEPT, settings.PWM_PROGRAM_MB_KEPT * 10**6
+    if kept["programs"] >= most[0] or kept["bytes"] + size > most[1]:
+        raise Quota(
+            f"{most[0]} programs with {most[1] // 10**6} MB in all are kept of a person. Those of "
+            f"trials and of runs without a result go after {settings.PWM_KEEP_PROGRAMS_DAYS} days."
         )

@@ -67,9 +67,39 @@ class Kind(models.TextChoices):
     RERUN = "rerun", "Second run by the server"
 
 
+class Form(models.TextChoices):
+    """What a program is sent as."""
+
+    SCRIPT = "script", "Python script"
+    CONTAINER = "container", "Container archive"
+
+
+class Ending(models.TextChoices):
+    """How a run of somebody's program ended: the sandbox's reasons, and the reader's verdict."""
+
+    DONE = "done", "Done"
+    NO_OUTPUT = "no_output", "No output"
+    OUTPUT_REFUSED = "output_refused", "Output refused"
+    TIME = "time", "Out of time"
+    CPU = "cpu", "Out of CPU time"
+    MEMORY = "memory", "Out of memory"
+    PROCESSES = "processes", "Too many processes"
+    TOO_LARGE = "too_large", "Output or log too large"
+    FAILED = "failed", "Program failed"
+    SIGNAL = "signal", "Ended by a signal"
+    BLOCKED = "blocked", "Blocked: no sandbox on this server"
+    SERVER = "server", "Fault of the server"
+
+
+# Those that are a program's own doing: it ran, so that the run counts and is paid for.
+ENDINGS_OF_PROGRAMS = tuple(
+    e for e in Ending if e not in (Ending.DONE, Ending.BLOCKED, Ending.SERVER)
+)
 CHALLENGE_TIERS = (ScoreTier.PUBLIC, ScoreTier.DEV, ScoreTier.HIDDEN)
-# The tiers that people send files to; the hidden one takes programs.
+# The tiers that people send files to, and those that run their programs: on public data a program
+# is tried, free of charge and without a place on any board.
 UPLOAD_TIERS = (TierName.PUBLIC, TierName.DEV)
+PROGRAM_TIERS = (TierName.PUBLIC, TierName.HIDDEN)
 # The truth of these can be downloaded, so all digits may be shown.
 OPEN_TIERS = (ScoreTier.STANDARD, ScoreTier.PUBLIC)
 # How near to the truth a calibrated spec is in every parameter, as a part of its range.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from leaderboards import counting, programs
+from leaderboards import counting
 from leaderboards.models import Attempt, Kind
 from modalities.jobs import JobFailed, NotHere
 from modalities.jobs.files import Files
@@ -44,4 +44,4 @@ def _run(attempt: Attempt, report: Report) -> Result:
             return baselines.run(attempt, report, from_nothing=is_again)
     except FileNotFoundError as missing:  # it was there when the job was taken
         raise NotHere(f"The data of the {attempt.tier} tier cannot be read: {missing}.") from None
-    raise JobFailed("no_programs", programs.NOT_YET)
+    raise JobFailed("no_programs", "Nothing runs programs here.")

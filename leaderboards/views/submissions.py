@@ -72,7 +72,7 @@ def _form(
         "asks_for_hidden": asked.get("tier") == "hidden",
         "has_methods": Method.objects.owned_by(request.user).exists(),
         "left": Attempt.objects.of(request.user).files().left(modalities),
-        "programs": programs.NOT_YET,
+        "programs": programs.IN_SHORT,
         "a_day": settings.PWM_DEV_SUBMISSIONS_A_DAY,
         "a_month": settings.PWM_DEV_SUBMISSIONS_A_MONTH,
         "missing_ends_it": missing_ends_it(),

@@ -6,17 +6,21 @@ duplicated.
     QUEUED ──claim──▶ RUNNING ──succeed / fail / stop──▶ SUCCEEDED | FAILED | CANCELLED
       ▲                  │
       └─ reclaim, release ┘     (the third lost lease: FAILED, code "lost")
+
+A job may have several steps, each in a queue of its own: ``hand over`` leads from RUNNING back to
+QUEUED, in the queue of the next one.
 """
 
 from .models import Job, JobEvent, JobQuerySet, LeaseLost, kinds
 from .rules import BACKGROUND, ENDED, LEASE, LIVE, State
-from .worker import JobFailed, JobRefused, NotHere
+from .worker import HandOver, JobFailed, JobRefused, NotHere
 
 __all__ = [
     "BACKGROUND",
     "ENDED",
     "LEASE",
     "LIVE",
+    "HandOver",
     "Job",
     "JobEvent",
     "JobFailed",

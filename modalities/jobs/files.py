@@ -21,11 +21,14 @@ BATCH = 500  # jobs whose rows are read at once
 
 
 class Files:
-    """Writes the files of one try; as a context, drops them if the block does not end well."""
+    """Writes the files of one try; as a context, drops them if the block does not end well.
 
-    def __init__(self, job: Job) -> None:
+    storage: an alias of STORAGES, the kind's own if none is given.
+    """
+
+    def __init__(self, job: Job, storage: str = "") -> None:
         self._job = job
-        self._storage = storage_of(type(job))
+        self._storage = storages[storage or job.files_storage]
         self._names: list[str] = []
 
     def __enter__(self) -> Self:
@@ -47,20 +50,26 @@ class Files:
             self._storage.delete(name)
 
 
-def storage_of(kind: type[Job]) -> Storage:
-    return storages[kind.files_storage]
+def places_of(kind: type[Job]) -> tuple[str, ...]:
+    """List the aliases of the storages that hold files of a kind of job."""
+    return (kind.files_storage, *kind.files_also_in)
 
 
 def orphans(kind: type[Job]) -> Iterator[str]:
     """Find the files of tries that came to nothing, and of jobs that are not there."""
-    folders = _job_folders(kind)
+    for place in places_of(kind):
+        yield from _orphans_in(place, kind)
+
+
+def _orphans_in(place: str, kind: type[Job]) -> Iterator[str]:
+    folders = _job_folders(place, kind)
     for start in range(0, len(folders), BATCH):
         # The files first: the rows that they belong to are in the database by then, or never.
-        listed = {pk: _tries(kind, pk) for pk in folders[start : start + BATCH]}
+        listed = {pk: _tries(place, kind, pk) for pk in folders[start : start + BATCH]}
         jobs = kind._base_manager.in_bulk(listed)
         for pk, tries in listed.items():
             job = jobs.get(pk)
-            kept = job.kept_files() if job else set()
+            kept = job.kept_in(place) if job else set()
             for token, files in tries.items():
                 if not (job and job.state == State.RUNNING and str(job.token) == token):
                     yield from sorted(files - kept)
@@ -70,9 +79,10 @@ def delete_orphans() -> int:
     """Delete the orphans of every kind; say how many there were."""
     count = 0
     for kind in kinds_with_files():
-        for name in list(orphans(kind)):
-            storage_of(kind).delete(name)
-            count += 1
+        for place in places_of(kind):
+            for name in list(_orphans_in(place, kind)):
+                storages[place].delete(name)
+                count += 1
     return count
 
 
@@ -83,24 +93,25 @@ def missing(kind: type[Job], jobs: Iterable[Job]) -> Iterator[str]:
     is now still promises it.
     """
     for job in jobs:
-        for name in sorted(job.kept_files()):
-            if not storage_of(kind).exists(name) and _is_promised(job, name):
-                yield f"{job} has lost its file {name}."
+        for place in places_of(kind):
+            for name in sorted(job.kept_in(place)):
+                if not storages[place].exists(name) and _is_promised(job, place, name):
+                    yield f"{job} has lost its file {name}."
 
 
-def _is_promised(job: Job, name: str) -> bool:
+def _is_promised(job: Job, place: str, name: str) -> bool:
     now = type(job)._base_manager.filter(pk=job.pk).first()
-    return now is not None and name in now.kept_files()
+    return now is not None and name in now.kept_in(place)
 
 
 def kinds_with_files() -> list[type[Job]]:
     return [kind for kind in kinds() if kind.files_folder]
 
 
-def _job_folders(kind: type[Job]) -> list[UUID]:
+def _job_folders(place: str, kind: type[Job]) -> list[UUID]:
     """List the jobs that have a folder; a folder with another name is not ours."""
     found = []
-    for name in _list(storage_of(kind), kind.files_folder)[0]:
+    for name in _list(storages[place], kind.files_folder)[0]:
         try:
             found.append(UUID(name))
         except ValueError:
@@ -108,9 +119,9 @@ def _job_folders(kind: type[Job]) -> list[UUID]:
     return found
 
 
-def _tries(kind: type[Job], pk: UUID) -> dict[str, set[str]]:
+def _tries(place: str, kind: type[Job], pk: UUID) -> dict[str, set[str]]:
     """List the files of a job by the token of their try."""
-    storage, folder = storage_of(kind), f"{kind.files_folder}/{pk}"
+    storage, folder = storages[place], f"{kind.files_folder}/{pk}"
     tokens = (name for name in _list(storage, folder)[0] if name.isdecimal())
     return {token: set(_walk(storage, f"{folder}/{token}")) for token in tokens}
 

@@ -105,8 +105,10 @@ class Job(models.Model):
 
     task_name: ClassVar[str]
     default_queue: ClassVar[str]
-    # Where the files of its tries lie, if it has any: an alias of STORAGES, and a folder there.
+    # Where the files of its tries lie, if it has any: an alias of STORAGES, and a folder there;
+    # other storages may have files of them too, in a folder of the same name.
     files_storage: ClassVar[str] = "default"
+    files_also_in: ClassVar[tuple[str, ...]] = ()
     files_folder: ClassVar[str] = ""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -220,13 +222,33 @@ class Job(models.Model):
         if not done:
             self.stop()
 
-    def fail(self, code: str, message: str) -> None:
-        """End the job with a reason; raise LeaseLost when it is no longer this worker's."""
-        self._fail("failed", code, message)
+    def hand_over(self, queue: str, save: Callable[[], None]) -> None:
+        """Queue the job for its next step, which the workers of ``queue`` do, with fresh tries.
 
-    def refuse(self, code: str, message: str) -> None:
+        ``save`` writes what this step gave, in the same transaction; a cancel that came first wins.
+        Raise LeaseLost when the job is no longer this worker's: then nothing is written.
+        """
+        going = Q(state=State.RUNNING) & _NOT_CANCELLED
+        on = {"queue": queue, "tries": 0, **_waiting()}
+        with transaction.atomic():
+            done = self._move("handed over", going, self.worker, f"to {queue}", **on)
+            if done:
+                self.queue = queue
+                save()
+                transaction.on_commit(self.notify)
+        if not done:
+            self.stop()
+
+    def fail(self, code: str, message: str, save: Callable[[], None] | None = None) -> None:
+        """End the job with a reason; raise LeaseLost when it is no longer this worker's.
+
+        ``save`` writes what there is to know of it, in the same transaction.
+        """
+        self._fail("failed", code, message, save)
+
+    def refuse(self, code: str, message: str, save: Callable[[], None] | None = None) -> None:
         """End the job because of what a person gave it; otherwise like ``fail``."""
-        self._fail("refused", code, message)
+        self._fail("refused", code, message, save)
 
     def stop(self) -> None:
         """End the job as was asked; raise LeaseLost when it is not this worker's to stop."""
@@ -331,6 +353,10 @@ class Job(models.Model):
         """
         return set()
 
+    def kept_in(self, storage: str) -> set[str]:
+        """Name those of the kept files that lie in ``storage``, an alias of STORAGES."""
+        return self.kept_files() if storage == self.files_storage else set()
+
     # How a move is made.
 
     def _mine(self) -> models.QuerySet[Job]:
@@ -339,10 +365,13 @@ class Job(models.Model):
     def _lost(self) -> NoReturn:
         raise LeaseLost(f"{self} is no longer held with token {self.token}.")
 
-    def _fail(self, event: str, code: str, message: str) -> None:
+    def _fail(self, event: str, code: str, message: str, save: Callable[[], None] | None) -> None:
         why = {"error_code": code, "error_message": message}
-        if not self._end(event, Q(), detail=f"{code}: {message}", state=State.FAILED, **why):
-            self._lost()
+        with transaction.atomic():
+            if not self._end(event, Q(), detail=f"{code}: {message}", state=State.FAILED, **why):
+                self._lost()
+            if save:
+                save()
 
     def _end(self, event: str, where: Q, detail: str = "", **changes: Any) -> bool:
         running = Q(state=State.RUNNING) & where

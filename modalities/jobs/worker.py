@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.synchronize import Event
 from typing import Any, Self
@@ -39,7 +40,17 @@ INTERRUPT_AFTER = 0.7  # seconds without a report after which a computation is i
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
 Save = Callable[[], None]
-Compute = Callable[[Any, Report], Save]
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """What ``compute`` returns of a job whose next step the workers of another queue do."""
+
+    queue: str
+    save: Save
+
+
+Compute = Callable[[Any, Report], Save | HandOver]
 CanDo = Callable[[Any], bool]
 
 
@@ -57,11 +68,14 @@ class NotHere(Exception):
 
 
 class JobFailed(Exception):
-    """The computation cannot go on for a known reason; ``message`` is a sentence for the user."""
+    """The computation cannot go on for a known reason; ``message`` is a sentence for the user.
 
-    def __init__(self, code: str, message: str) -> None:
+    ``save`` writes what is known of it, in the transaction that ends the job.
+    """
+
+    def __init__(self, code: str, message: str, save: Save | None = None) -> None:
         super().__init__(message)
-        self.code, self.message = code, message
+        self.code, self.message, self.save = code, message, save
 
 
 class JobRefused(JobFailed):
@@ -119,7 +133,8 @@ def run(job: Job, compute: Compute) -> None:
     """Compute a claimed job and end it.
 
     ``compute(job, report)`` returns a function that writes the result rows; it is called inside the
-    transaction that ends the job, and only while the job still belongs to this worker.
+    transaction that ends the job, and only while the job still belongs to this worker. Or it
+    returns a ``HandOver``, with such a function for what this step gave.
     """
     with bound_contextvars(job=str(job.pk), token=job.token):
         try:
@@ -152,8 +167,8 @@ def _run_with_heartbeat(job: Job, compute: Compute) -> None:
     with Heartbeat(job) as heartbeat:
         try:
             with heartbeat.computing():
-                save = compute(job, heartbeat.report)
-            heartbeat.retry_while_database_away(lambda: job.succeed(save))
+                done = compute(job, heartbeat.report)
+            heartbeat.retry_while_database_away(lambda: _finish(job, done))
         except Cancelled:
             heartbeat.retry_while_database_away(job.stop)
         except Stopping:
@@ -165,15 +180,24 @@ def _run_with_heartbeat(job: Job, compute: Compute) -> None:
             raise
         except JobRefused as refused:
             log.info("The job was refused (%s): %s", refused.code, refused.message)
-            code, message = refused.code, refused.message
-            heartbeat.retry_while_database_away(lambda: job.refuse(code, message))
+            code, message, save = refused.code, refused.message, refused.save
+            heartbeat.retry_while_database_away(lambda: job.refuse(code, message, save))
         except Exception as error:
             log.exception("The job failed.")
             code, message = explain(error)
-            heartbeat.retry_while_database_away(lambda: job.fail(code, message))
+            save = error.save if isinstance(error, JobFailed) else None
+            heartbeat.retry_while_database_away(lambda: job.fail(code, message, save))
         except BaseException:  # the worker was asked to exit
             job.release()
             raise
+
+
+def _finish(job: Job, done: Save | HandOver) -> None:
+    """End the job with its results, or pass it on to its next step."""
+    if isinstance(done, HandOver):
+        job.hand_over(done.queue, done.save)
+    else:
+        job.succeed(done)
 
 
 def explain(error: Exception) -> tuple[str, str]:

@@ -46,7 +46,7 @@ def test_incomplete_entry_without_a_score_holds() -> None:
 def test_balance_that_nobody_booked_is_noticed() -> None:
     account = CreditAccount.objects.of(make_user(username="eve"))
     CreditAccount.objects.filter(pk=account.pk).update(balance=1000)
-    assert problems() == ["eve: 1000 credits: the ledger adds up to 30."]
+    assert problems() == ["eve: 1000 credits: the ledger adds up to 100."]
 
 
 @pytest.mark.parametrize("score", [0.6001, None])

@@ -130,7 +130,7 @@ def test_every_missing_field_is_named_at_once(client, method):
     [
         ({"modality": "ct"}, "modality", "no such modality"),
         ({"tier": "secret"}, "tier", "public or the dev tier"),
-        ({"tier": "hidden"}, "tier", "nobody can enter the hidden tier"),
+        ({"tier": "hidden"}, "tier", "takes a program instead of a file"),
         ({"method": "unknown"}, "method", "not registered this method"),
         ({"code_url": "http://example.org"}, "code_url", "https://"),
         ({"code_url": "javascript:alert(1)"}, "code_url", "https://"),

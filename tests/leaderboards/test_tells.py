@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+
 import pytest
 
 from leaderboards import attempt_page, counting, tells
@@ -49,9 +51,24 @@ def test_a_secret_tier_tells_rounded_means_and_no_spec_error(tier):
         "ceiling": 0.951,
         "spec_error": {},
         "calibration": {},
-        "cpu_seconds": 10.0,
-        "peak_memory_mb": 400.0,
+        "cpu_seconds": 10.0 if tier == "dev" else 20.0,
+        "peak_memory_mb": 400.0 if tier == "dev" else 500.0,
     }
+
+
+def test_a_secret_tier_tells_the_day_of_a_job_and_not_how_long_it_took():
+    at = datetime(2026, 11, 20, 3, 17, 43, 5, UTC)
+    assert tells.when("public", at).isoformat() == "2026-11-20T03:17:43+00:00"
+    assert tells.when("hidden", at) == tells.when("dev", at) == date(2026, 11, 20)
+
+
+def test_the_hidden_tier_tells_costs_and_times_in_coarse_steps():
+    costs = [0, 0.03, 0.1, 0.11, 1, 1.01, 4.9, 50, 99, 101]
+    assert [tells.step(cost) for cost in costs] == [0, 0.05, 0.1, 0.2, 1, 2, 5, 50, 100, 200]
+    at = datetime(2026, 1, 2, 3, 47, 58, 999, tzinfo=UTC)
+    assert tells.moment("hidden", at) == datetime(2026, 1, 2, 3, 40, tzinfo=UTC)
+    assert tells.moment("dev", at) == at
+    assert tells.moment("hidden", None) is None
 
 
 WRONG = RESULT | {"spec_error": {"probe_size": 0.02, "scan_distortion": 0.11}}

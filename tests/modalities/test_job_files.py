@@ -98,10 +98,10 @@ def test_attempt_that_starts_during_the_search_keeps_its_files(storage, monkeypa
     run.release()
     listing = files._tries
 
-    def start_and_list(kind, pk):
+    def start_and_list(place, kind, pk):
         run.claim("worker-2")
         files.Files(run).keep("scene.npz", b"array")
-        return listing(kind, pk)
+        return listing(place, kind, pk)
 
     monkeypatch.setattr(files, "_tries", start_and_list)
     assert list(files.orphans(Run)) == [old]

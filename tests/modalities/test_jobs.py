@@ -56,6 +56,48 @@ def test_results_and_state_are_written_together():
     assert [*invariants.histories(), *invariants.results(), *invariants.stuck()] == []
 
 
+def test_step_hands_over_to_the_workers_of_another_queue_with_fresh_tries():
+    run = claimed()
+    run.hand_over("scoring", lambda: Run.objects.filter(pk=run.pk).update(notifications=7))
+    now = again(run)
+    assert (now.state, now.queue, now.tries, now.token) == (State.QUEUED, "scoring", 0, 1)
+    assert (now.notifications, now.worker, now.lease_expires_at) == (7, "", None)
+    assert events(run)[-1] == "handed over"
+    assert now.claim("worker-2")
+    assert (now.token, now.tries) == (2, 1)
+    assert [*invariants.histories(), *invariants.results()] == []
+
+
+def test_step_that_was_lost_hands_nothing_over():
+    run = claimed()
+    silence(run)
+    sweep()
+    with pytest.raises(LeaseLost):
+        run.hand_over("scoring", lambda: pytest.fail("It wrote what a lost step gave."))
+    assert again(run).queue != "scoring"
+
+
+def test_cancelled_step_ends_instead_of_handing_over():
+    run = claimed()
+    again(run).cancel("somebody")
+    run.hand_over("scoring", lambda: pytest.fail("It wrote what a cancelled step gave."))
+    assert again(run).state == State.CANCELLED
+
+
+def test_step_that_cannot_be_written_is_not_handed_over():
+    run = claimed()
+    with pytest.raises(ZeroDivisionError):
+        run.hand_over("scoring", lambda: 1 / 0)
+    assert again(run).state == State.RUNNING
+    assert events(run) == ["queued", "claimed"]
+
+
+def test_failure_keeps_what_is_known_of_it():
+    run = claimed()
+    run.fail("error", "It broke.", lambda: Run.objects.filter(pk=run.pk).update(notifications=7))
+    assert (again(run).state, again(run).notifications) == (State.FAILED, 7)
+
+
 def test_failure_to_save_leaves_the_job_running():
     run = claimed()
 

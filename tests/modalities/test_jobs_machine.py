@@ -88,7 +88,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         job=holders,
-        act=strategies.sampled_from(["beat", "beat", "succeed", "fail", "leave", "look"]),
+        act=strategies.sampled_from(
+            ["beat", "beat", "succeed", "fail", "leave", "look", "hand_over"]
+        ),
     )
     def worker_acts(self, job: Job, act: str) -> None:
         row = Run.objects.get(pk=job.pk)
@@ -112,6 +114,9 @@ class Machine(RuleBasedStateMachine):
 
     def fail(self, job: Job) -> None:
         job.fail("error", "It broke.")
+
+    def hand_over(self, job: Job) -> None:
+        job.hand_over("next", lambda: None)
 
     def leave(self, job: Job) -> None:
         job.release()
