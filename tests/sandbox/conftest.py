@@ -67,6 +67,23 @@ def run(slot) -> Iterator[Callable[..., Outcome]]:
     assert Path("/proc/self/mountinfo").read_text() == mounts
 
 
+@pytest.fixture
+def without(monkeypatch):
+    """Change what the launcher is told by a function."""
+
+    def without(change):
+        told = execute.configuration
+
+        def changed(*given):
+            config = told(*given)
+            change(config)
+            return config
+
+        monkeypatch.setattr(execute, "configuration", changed)
+
+    return without
+
+
 def left_of(slot: slots.Slot) -> list[str]:
     """Return what a run left: processes, control groups, folders of its stage."""
     left = [f"process {pid}" for pid in process_tree.processes_of(slot.user)] if slot.user else []

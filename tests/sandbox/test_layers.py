@@ -11,41 +11,8 @@ import resource
 
 import pytest
 
-from leaderboards.guards.kernel_guards import ALLOW, GIVE, assemble
-from leaderboards.sandbox import execute
 from tests.sandbox.attacks import program
-
-
-@pytest.fixture
-def without(monkeypatch):
-    """Change what the launcher is told by a function."""
-
-    def without(change):
-        told = execute.configuration
-
-        def changed(*given):
-            config = told(*given)
-            change(config)
-            return config
-
-        monkeypatch.setattr(execute, "configuration", changed)
-
-    return without
-
-
-def no_filter(config):
-    config["filter"] = assemble([(GIVE, 0, 0, ALLOW)]).hex()
-
-
-def share(namespace):
-    """Name all namespaces but one: --unshare-all is the only word for all of them."""
-
-    def change(config):
-        at = config["arguments"].index("--unshare-all")
-        others = {"user", "ipc", "pid", "net", "uts", "cgroup"} - {namespace}
-        config["arguments"][at : at + 1] = [f"--unshare-{name}" for name in sorted(others)]
-
-    return change
+from tests.sandbox.layers import no_filter, open_root, share
 
 
 def tried(run, code, **facts):
@@ -111,9 +78,5 @@ def test_the_read_only_root_keeps_the_runtime_as_it_is(run, without):
     code = "open('/canary', 'w')"
     assert "Read-only" in tried(run, code)
 
-    def writable(config):
-        at = config["arguments"].index("--remount-ro")
-        del config["arguments"][at : at + 2]
-
-    without(writable)
+    without(open_root)
     assert tried(run, code) == "through"
