@@ -32,7 +32,14 @@ UNTOLD = {"ct", "single_pixel", "cassi", "holography"}
 
 NOTHING = np.zeros(1)
 EQUATIONS = Equations(
-    physics.forward(STEM), NOTHING, NOTHING, [], NOTHING, NOTHING, np.eye(1), chi2=1.0
+    A=physics.forward(STEM),
+    fit=NOTHING,
+    filter=NOTHING,
+    derivatives=[],
+    weights=NOTHING,
+    score=NOTHING,
+    energy=np.eye(1),
+    chi2=1.0,
 )
 
 
