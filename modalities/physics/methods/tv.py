@@ -129,9 +129,10 @@ def primal_dual(
     projection does, that saves most of the steps. Chambolle & Pock (2011), J. Mathematical Imaging
     and Vision 40, 120: as in their algorithm 2 the primal step grows and the dual one falls,
     because the dual of the data is strongly convex, but by a constant factor instead of a constant
-    amount: so a step spends as long in each octave, and the run has an end, beyond which steps are
-    too large to gain anything. With the over-relaxation of Condat (2013), J. Optimization Theory
-    and Applications 158, 460. That all this converges is observed, by ``duality_gap``, not proved. The proximal step of the total variation is a few of gradient projection from where the
+    amount. So the run spends as long in each octave of steps, and it has an end, beyond which they
+    are too large to gain anything. With the over-relaxation of Condat (2013), J. Optimization
+    Theory and Applications 158, 460. That all this converges is observed, by ``duality_gap``, not
+    proved. The proximal step of the total variation is a few of gradient projection from where the
     last one ended: its products are cheap beside those of H. Arrays are float32.
     """
     even = (metric / filtered_norm(H, metric)).astype(np.float32)[:, None]
