@@ -68,25 +68,14 @@ def projection(
     stored because ``times`` goes along rows. ``single`` asks for float32.
     """
     theta = np.asarray(angles)
-    cos, sin = np.cos(theta), np.sin(theta)
-    z, x = (c.reshape(-1, 1) for c in np.meshgrid(centres(nz), centres(nx), indexing="ij"))
-    index, weight = taps(
-        x * cos + z * sin,
-        np.broadcast_to(cos, (nz * nx, len(theta))),
-        np.broadcast_to(sin, (nz * nx, len(theta))),
-        nx,
-    )
-    index += nx * np.arange(len(theta))[:, None]
-    per_voxel = len(theta) * TAPS
-    rows = np.arange(nz * nx + 1) * per_voxel
-    back = sparse.csr_array(
-        (
-            weight.ravel().astype(np.float32 if single else np.float64),
-            index.ravel().astype(np.int32),
-            rows.astype(np.int32),
-        ),
-        shape=(nz * nx, len(theta) * nx),
-    )
+    cos, sin, x = np.cos(theta), np.sin(theta), centres(nx)[:, None]
+    index = np.empty((nz, nx, len(theta), TAPS), np.int32)
+    weight = np.empty(index.shape, np.float32 if single else np.float64)
+    for i, z in enumerate(centres(nz)):  # a row at a time fits into the cache
+        index[i], weight[i] = taps(x * cos + z * sin, cos, sin, nx)
+    index += nx * np.arange(len(theta), dtype=np.int32)[:, None]
+    rows = np.arange(nz * nx + 1, dtype=np.int32) * (len(theta) * TAPS)
+    back = sparse.csr_array((weight.ravel(), index.ravel(), rows), shape=(nz * nx, len(theta) * nx))
     back.sum_duplicates()
     back.eliminate_zeros()
     return back.T.tocsr(), back
