@@ -398,6 +398,8 @@ class Scenes:
 
         Whether it helps is a property of the chain: it is tried on the first residual.
         """
+        if self.is_filtered is False:
+            return NO_FILTER
         made = preconditioner(A, W, ridge(x))
         if self.is_filtered is None:
             self.is_filtered = helps(made, A, W, ridge(x), rest, PROJECT)
