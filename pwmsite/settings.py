@@ -123,6 +123,8 @@ STATIC_ROOT = Path(env("PWM_STATIC", default=str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Objects and true mismatch of the tiers: for the scorer alone, never under MEDIA or STATIC.
 TRUTH_DIR = Path(env("PWM_TRUTH", default=str(VAR_DIR / "truth")))
+# Measurements that people's programs are run on, for those who run them: nothing else lies there.
+MEASUREMENTS_DIR = Path(env("PWM_MEASUREMENTS", default=str(VAR_DIR / "measurements")))
 MEDIA_URL = "/media/"
 # More answers than these tell an attacker the dev truth: docs/decisions/what-dev-tells.md.
 PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=2)

@@ -34,7 +34,7 @@ def remove_unfinished() -> int:
     """Remove what writers left behind when they died; count the files."""
     left = [
         path
-        for storage in (storages["default"], storages["private"])
+        for storage in (storages["default"], storages["private"], storages["runs"])
         if isinstance(storage, WholeFileStorage)
         for path in storage.unfinished()
     ]
