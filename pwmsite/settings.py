@@ -296,6 +296,10 @@ PWM_RUN_LIMITS = {
     "work_bytes": env.int("PWM_RUN_WORK_MB", default=512) << 20,
     "files": env.int("PWM_RUN_FILES", default=10_000),
 }
+# A folder of cgroup v2 that was delegated to this site, for the groups of runs.
+PWM_RUN_CGROUP = env("PWM_RUN_CGROUP", default="")
+# What scripts run in: an interpreter and packages, copied from those of this site.
+PWM_RUNTIME = Path(env("PWM_RUNTIME", default=str(VAR_DIR / "runtime")))
 # A job whose worker has been silent for this long goes back to the queue.
 PWM_LEASE_SECONDS = env.float("PWM_LEASE_SECONDS", default=30.0)
 # May visitors who are not logged in start a gallery run? On your own machine they may.

@@ -16,7 +16,8 @@ MEMORY_BYTES = 160 << 20
 
 
 def main() -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    here = Path(__file__).resolve().parent
+    sys.path[:0] = [str(here), str(here.parent / "guards")]
     from expectation import CPU_SECONDS, Expectation
     from lockdown import LockdownError, lock_down
     from parse import parse, warm_up

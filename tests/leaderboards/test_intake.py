@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import signal
@@ -235,9 +236,10 @@ def cost(path: Path) -> tuple[float, float]:
     return seconds, memory
 
 
+FOLDERS = [str(CHILD.parent), str(CHILD.parents[1] / "guards")]
 LOCKED = """
 import sys, json, os, socket, ctypes
-sys.path.insert(0, {folder!r})
+sys.path[:0] = {folders!r}
 from lockdown import lock_down
 probe = {probe!r}
 code = compile(probe, "probe", "exec")
@@ -274,15 +276,33 @@ os._exit(0)
     ],
 )
 def test_the_locked_down_child_can_compute_and_nothing_else(probe, allowed):
-    program = LOCKED.format(folder=str(CHILD.parent), probe=probe)
+    program = LOCKED.format(folders=FOLDERS, probe=probe)
     done = subprocess.run(
         [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False
     )
     assert (done.stdout == "allowed") is allowed, (done.stdout, done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("machine", "digest"),
+    [
+        ("x86_64", "5d1189b5ce0ed78eeee2290941d8f26ef1d9e43b2a7737a9989e799ef0453250"),
+        ("aarch64", "c9927f2c6b7109c6a31fcfe1719f0989da70123d7a462746c98399af64a085cc"),
+    ],
+)
+def test_the_reader_s_filter_is_the_one_that_was_attacked(machine, digest):
+    program = f"""
+import sys
+sys.path[:0] = {FOLDERS!r}
+from lockdown import filter_for
+sys.stdout.buffer.write(filter_for({machine!r}))
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, check=True)
+    assert hashlib.sha256(done.stdout).hexdigest() == digest
+
+
 def test_endless_computing_is_stopped_by_the_limit_with_a_signal_that_says_so():
-    program = LOCKED.format(folder=str(CHILD.parent), probe="while True: pass")
+    program = LOCKED.format(folders=FOLDERS, probe="while True: pass")
     done = subprocess.run([sys.executable, "-I", "-c", program], check=False)
     assert done.returncode == -signal.SIGXCPU
 

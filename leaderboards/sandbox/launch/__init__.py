@@ -1,0 +1,1 @@
+"""What runs by path, with the standard library alone, to start programs and to end them."""
