@@ -44,6 +44,7 @@ class Program:
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()  # variables that it is not given
     passed: tuple[int, ...] = ()
     niceness: int = 0
     runs_once: bool = False
@@ -62,7 +63,7 @@ class Program:
         self.process = subprocess.Popen(
             self.command,
             cwd=ROOT,
-            env=os.environ | self.environment,
+            env={k: v for k, v in os.environ.items() if k not in self.withheld} | self.environment,
             pass_fds=self.passed,
             start_new_session=True,
             preexec_fn=prepare,
@@ -112,9 +113,11 @@ def _why(code: int) -> str:
     return f"exit code {code}"
 
 
-# What people wait for, and what the site computes by itself.
+# What people wait for, what the site computes by itself, and people's programs.
 QUEUES = {"people": "mail,scoring,gallery", "site": "hidden"}
 QUEUES["one"] = ",".join(QUEUES.values())
+QUEUES["programs"] = "programs"
+SECRETS = ("PWM_DATA_KEY", "PWM_SIGNING_KEY", "PWM_TRUTH")
 
 
 def memory() -> int:
@@ -155,6 +158,15 @@ def programs(listener: int) -> list[Program]:
         niceness=5,
         runs_once=True,
     )
+    # One program at a time, whatever the size of the machine, in a process that knows no truth; a
+    # long one keeps nobody's file waiting.
+    runner = Program(
+        "The runner",
+        _worker("programs", 1),
+        one_thread | {"PWM_RUNNER": "1"},
+        withheld=SECRETS,
+        niceness=10,
+    )
     if "PWM_WORKERS" not in os.environ and memory() < LITTLE_MEMORY:
         # One computation at a time: the data first, which take the most, then what is queued.
         # A process that has grown beyond 600 MB (given in KiB) is replaced after its job.
@@ -164,6 +176,7 @@ def programs(listener: int) -> list[Program]:
             site,
             filling,
             Program("The worker", alone, one_thread, niceness=5, waits_for=filling),
+            runner,
         ]
     return [
         site,
@@ -173,6 +186,7 @@ def programs(listener: int) -> list[Program]:
             "The worker", _worker("people", max(2, processes), "--beat"), one_thread, niceness=5
         ),
         Program("The background worker", _worker("site", processes), one_thread, niceness=15),
+        runner,
         filling,
     ]
 
