@@ -26,7 +26,6 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from django.conf import settings
-from packaging.requirements import Requirement
 
 OFFERED = ("numpy", "scipy", "scikit-image", "h5py")
 PYTHON = "/python/bin/python3"
@@ -187,10 +186,12 @@ def _distributions() -> tuple[Distribution, ...]:
         try:
             package = distribution(name)
         except PackageNotFoundError:
-            raise NoRuntime(f"the package {name} is not installed") from None
+            if name in OFFERED:
+                raise NoRuntime(f"the package {name} is not installed") from None
+            continue  # it is needed on another system or by another Python
         found[name.lower()] = package
-        needs = (Requirement(text) for text in package.requires or ())
-        wanted += [need.name for need in needs if not need.marker or need.marker.evaluate()]
+        needs = (text for text in package.requires or () if "extra ==" not in text)
+        wanted += [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in needs]
     return tuple(found.values())
 
 

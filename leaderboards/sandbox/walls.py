@@ -79,7 +79,8 @@ def of_each_process(limits: Limits) -> list[tuple[int, int, int]]:
         (resource.RLIMIT_NOFILE, 512),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
-        (resource.RLIMIT_NPROC, limits.processes + 3),
+        # Above what the control group allows, since only that one counts what it refuses.
+        (resource.RLIMIT_NPROC, limits.processes + 8),
     )
     # A second apart, so that SIGXCPU ends the process and says why.
     cpu = (resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1)

@@ -126,6 +126,8 @@ class Run:
         )
         for descriptor in self.config["inputs"].values():
             os.close(descriptor)
+        # The kernel forgets it where a process takes on other rights.
+        guards.prctl(guards.libc(), "end with the parent", guards.PR_SET_PDEATHSIG, signal.SIGTERM)
         self.log_pipe, log_end = os.pipe()
         self.status, status_end = os.pipe()
         os.set_blocking(self.log_pipe, False)
@@ -150,7 +152,8 @@ class Run:
     ) -> None:
         """Join the groups, take the limits on, drop to the run's user, and become bubblewrap."""
         try:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            for number in (signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
             for door in doors:
                 os.write(door, b"0")
             guards.limit(tuple(entry) for entry in self.config["rlimits"])

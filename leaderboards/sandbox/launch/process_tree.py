@@ -7,6 +7,7 @@ descends from bubblewrap too, so nothing leaves the tree.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,8 @@ def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _processes():  # type: ignore[no-untyped-def]
+def _processes() -> Iterator[tuple[int, tuple[int, int, float]]]:
+    """Yield each process of this machine: its id, then its parent, threads and CPU seconds."""
     for pid in _pids():
         with suppress(OSError):
             # The name, in parentheses, may hold anything.
