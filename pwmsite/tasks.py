@@ -27,6 +27,7 @@ def keep_house() -> None:
     delete_orphans()
     keeping.sweep_uploads()
     keeping.forget_failed()
+    keeping.forget_runs()
     keeping.thin_arrays()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from django.core.files.storage import storages
 
-from leaderboards import can_score, programs, ranking, sandbox
+from leaderboards import can_score, programs, ranking, sandbox, tells
 from leaderboards.models import (
     TOLERANCE,
     Attempt,
@@ -32,7 +32,7 @@ from modalities import datasets
 from modalities.jobs import State, invariants
 from modalities.jobs.files import delete_orphans
 from tests import challenge
-from tests.factories import make_user
+from tests.factories import make_attempt, make_user
 from tests.people_programs import method_as_script, send, step
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,6 +134,19 @@ def test_evidence_names_program_inputs_outputs_and_runtime(method, stem, sandbox
     assert run.cpu_seconds == 3.3
     told = TierScore.objects.get(attempt=run)
     assert (told.cpu_seconds, told.spec_error) == (5.0, {})
+
+
+def test_overall_rank_appears_with_the_third_tier(method, stem, sandboxed):
+    make_attempt(stem, method, "public")
+    make_attempt(stem, method, "dev")
+    ranking.rank_what_waits()
+    assert Entry.objects.get().rank is None
+    sandboxed(submission(stem.spec, datasets.load_truth(stem.spec, "hidden").mismatch))
+    step(step(send(method)))
+    ranking.rank_what_waits()
+    entry = Entry.objects.get()
+    assert (entry.rank, entry.trust) == (1, "scored")
+    assert entry.score is not None
 
 
 def test_each_run_gets_an_order_of_its_own(method, stem, sandboxed):
@@ -279,8 +292,11 @@ def test_method_of_the_site_has_the_same_score_as_somebodys_script(method, stem)
     ranking.rank_what_waits()
     assert run.has_succeeded, (run.error_message, run.program.problems)
     assert run.score == pytest.approx(own.score, abs=TOLERANCE)
-    told = {row.attempt_id: row for row in TierScore.objects.filter(tier="hidden")}
-    assert told[run.pk].psnr == pytest.approx(told[own.pk].psnr, abs=0.02)
+    own.refresh_from_db()
+    for name in ("psnr", "ssim", "consistency"):
+        assert run.result[name] == pytest.approx(own.result[name], rel=1e-3)
     entry = Entry.objects.get(method=method)
     assert (entry.trust, entry.board, run.kind) == ("rerun", "challenge", Kind.PROGRAM)
+    # The site's own row is always told; a person's only if it is calibrated.
+    assert TierScore.objects.filter(attempt=run).exists() == tells.is_calibrated(run.result)
     assert run.program.wall_seconds > 0
