@@ -211,7 +211,7 @@ def _provenance(attempt: Attempt) -> Manifest:
     return {
         "attempt": str(attempt.pk),
         "kind": first.kind,
-        "finished_at": attempt.finished_at and _utc(attempt.finished_at),
+        "finished_at": attempt.finished_at and tells.when(tier, attempt.finished_at).isoformat(),
         "program": attempt.program_sha256,
         "upload": first.sha256 if first.kind == Kind.FILE else "",
         "environment": attempt.environment,
@@ -228,7 +228,8 @@ def _utc(at: datetime) -> str:
 def _log(attempts: Mapping[str, Attempt]) -> str:
     lines = []
     for tier, attempt in attempts.items():
-        lines += [f"{tier}: {event}" for event in attempt.events.all()]
+        for event in attempt.events.all():
+            lines.append(f"{tier}: {tells.when(tier, event.at).isoformat()} {event.event}")
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -81,12 +82,16 @@ def _evidence(row: TierScore, attempt: Attempt, certificate: Any) -> dict[str, A
         "tier": row.get_tier_display(),
         "kind": _kind(attempt),
         "by": attempt.first.started_by.get_username() if attempt.first.started_by else "",
-        "at": attempt.finished_at,
+        "ended": _when(row.tier, attempt.finished_at),
         "hashes": [(label, getattr(attempt, name)) for label, name in EVIDENCE],
         "environment": ", ".join(f"{k} {v}" for k, v in attempt.environment.items()),
         "metrics": attempt.metrics_version,
-        "second_at": certificate.second.finished_at if certificate else None,
+        "second_ended": _when(row.tier, certificate.second.finished_at) if certificate else "",
     }
+
+
+def _when(tier: str, at: datetime | None) -> str:
+    return str(tells.when(tier, at)).replace("+00:00", " UTC") if at else ""
 
 
 def _kind(attempt: Attempt) -> str:
@@ -104,6 +109,7 @@ def _decisions(entry: Entry) -> Iterable[dict[str, Any]]:
     for decision in entry.decisions.select_related("by")[:MOST_EVENTS]:
         yield {
             "at": decision.at,
+            "when": f"{decision.at:%Y-%m-%d %H:%M:%S} UTC",
             "what": decision.get_word_display(),
             "reason": decision.reason,
             "by": who(decision.by, decision.by_id),
@@ -116,6 +122,7 @@ def _results(entry: Entry) -> Iterable[dict[str, Any]]:
     for version in versions:
         yield {
             "at": version.history_date,
+            "when": _when(version.tier, version.history_date),
             "what": f"{names[version.tier]}: a result of {fixed(version.score, 3)} counts",
             "reason": version.history_change_reason or "",
             "by": who(version.history_user, version.history_user_id),

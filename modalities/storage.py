@@ -1,9 +1,13 @@
-"""Files that are complete or absent: Django's storage in a folder, safe against crashes."""
+"""Files that are complete or absent: Django's storage in a folder, safe against crashes.
+
+Object stores such as S3 are used as django-storages has them; here is told when one is away.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,6 +17,24 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 UNFINISHED = ".unfinished-"
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Say whether an exception, or one that it was raised from, means that S3 does not answer.
+
+    It was not reached, said nothing in time, or answered that it fails itself (5xx).
+    """
+    if "botocore.exceptions" not in sys.modules:  # no such error can have been raised
+        return False
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    while error is not None:
+        if isinstance(error, HTTPClientError):
+            return True
+        if isinstance(error, ClientError):
+            return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500)
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class WholeFileStorage(FileSystemStorage):

@@ -23,8 +23,9 @@ DISTINCT_IN_RANDOM = 12
 MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 SQLITE_WAIT = 20  # seconds that a writer waits for another one
 BROKER_WAIT = 2.0  # seconds for which a visitor waits for a broker that does not answer
-# A store that accepts connections and never answers holds a thread for two tries, not for minutes.
-STORE_CONNECT, STORE_READ, STORE_TRIES = 2.0, 10.0, 2  # seconds, seconds, tries in all
+# A store that accepts connections and never answers holds a thread for two tries and a pause of a
+# second at most, and then the visitor is told: 11 seconds, not minutes.
+STORE_CONNECT, STORE_READ, STORE_TRIES = 2.0, 5.0, 2  # seconds, seconds, tries in all
 
 
 def state_folder(path: Path) -> Path:

@@ -248,8 +248,8 @@ REST_FRAMEWORK = {
     # The browsable pages need inline scripts, which the policy above forbids.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
+        "pwmsite.api_limits.OfAnAddress",
+        "pwmsite.api_limits.OfAPerson",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": env("PWM_API_RATE", default="600/min"),

@@ -88,6 +88,11 @@ class SharedCache(RedisCache):
         super().__init__(server, params)
         self._class = Client
 
+    @property
+    def is_away(self) -> bool:
+        """Say whether Redis failed just now, so that what was asked of it counts as a miss."""
+        return time.monotonic() < Client.ask_again_at
+
     def ping(self) -> None:
         """Ask Redis for an answer; raise its error if there is none."""
         self._cache.get_client().ping()

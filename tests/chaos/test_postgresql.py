@@ -26,6 +26,7 @@ AGAIN = (
     "tests/leaderboards/test_ranking.py",
     "tests/leaderboards/test_registering.py",
     "tests/leaderboards/test_trust.py",
+    "tests/site/test_at_once.py",
     "tests/site/test_mail.py",
     "tests/site/test_sign_up.py",
     "tests/site/test_hostile_requests.py",

@@ -376,3 +376,15 @@ def test_a_bundle_holds_neither_outputs_nor_specs_of_secret_tiers(content):
     assert set(manifest["computed"]["tiers"]["dev"]) == {"inputs"}
     assert dev["figures"]["psnr"] == round(dev["figures"]["psnr"], 2)
     assert len(dev["outputs"]) == 64
+
+
+def test_a_bundle_tells_the_days_and_not_the_times_of_jobs_on_secret_tiers(content):
+    manifest, parts, _ = bundle.read(content)
+    tiers = manifest["claimed"]["tiers"]
+    assert re.fullmatch(r"[\d-]{10}", tiers["dev"]["finished_at"])
+    assert re.fullmatch(r"[\d-]{10}T[\d:]{8}\+00:00", tiers["public"]["finished_at"])
+    lines = parts["log.txt"].decode().splitlines()
+    for tier, time in (("dev", ""), ("public", r"T[\d:]{8}\+00:00")):
+        mine = [line for line in lines if line.startswith(f"{tier}: ")]
+        assert len(mine) > 2
+        assert all(re.fullmatch(rf"{tier}: [\d-]{{10}}{time} \w+", line) for line in mine), mine

@@ -54,7 +54,7 @@ def test_each_tier_has_its_own_evidence():
     assert [part["tier"] for part in shown] == ["Public", "Dev"]
     for part, score in zip(shown, entry.tier_scores.all(), strict=True):
         assert dict(part["hashes"])["Inputs"] == score.attempt.inputs_sha256
-        assert part["second_at"] is None
+        assert part["second_ended"] == ""
 
 
 def test_reported_results_have_no_evidence(client):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -54,6 +54,12 @@ def test_a_secret_tier_tells_rounded_means_and_no_spec_error(tier):
         "cpu_seconds": 10.0 if tier == "dev" else 20.0,
         "peak_memory_mb": 400.0 if tier == "dev" else 500.0,
     }
+
+
+def test_a_secret_tier_tells_the_day_of_a_job_and_not_how_long_it_took():
+    at = datetime(2026, 11, 20, 3, 17, 43, 5, UTC)
+    assert tells.when("public", at).isoformat() == "2026-11-20T03:17:43+00:00"
+    assert tells.when("hidden", at) == tells.when("dev", at) == date(2026, 11, 20)
 
 
 def test_the_hidden_tier_tells_costs_and_times_in_coarse_steps():

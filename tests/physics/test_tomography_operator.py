@@ -8,6 +8,7 @@ from modalities import physics
 from modalities.physics.numerics.bands import ROWS, bands, transposed
 from modalities.physics.numerics.footprint import centres, projection, shadow_cdf, times
 from modalities.physics.numerics.image_rotation import ImageRotation
+from modalities.physics.numerics.kept import kept
 from modalities.physics.numerics.resample import refine, shift_matrices, shift_taps
 from modalities.physics.operator import Chain
 from modalities.physics.primitives import PRIMITIVES, depth_of_field
@@ -227,3 +228,23 @@ def test_compiled_product_is_that_of_scipy(rng, kind):
     assert got.dtype == kind
     tolerance = 8 * np.finfo(kind).eps * np.abs(dense).sum()
     assert np.abs(got - 0.3 * dense @ x).max() < tolerance
+
+
+def test_large_results_are_kept_up_to_a_number_of_bytes_and_the_last_one_always():
+    made = []
+
+    @kept(30, len)
+    def text(letter: str, size: int) -> str:
+        made.append(letter)
+        return letter * size
+
+    for letter in "abca":
+        text(letter, 10)
+    assert made == ["a", "b", "c"]  # all of them fit
+    text("d", 10)
+    assert [text(letter, 10)[0] for letter in "cad"] == ["c", "a", "d"]
+    assert made == ["a", "b", "c", "d"]  # b was asked for longest ago
+    text("e", 100)
+    text("e", 100)
+    text("a", 10)
+    assert made == ["a", "b", "c", "d", "e", "a"]

@@ -194,10 +194,10 @@ ADMIN = """
 /admin/account/emailaddress/9999/change/             302 302
 /admin/account/emailaddress/9999/                    302 302
 /admin/mfa/authenticator/                            200 200
-/admin/mfa/authenticator/add/                        200 200
+/admin/mfa/authenticator/add/                        403 403
 /admin/mfa/authenticator/9999/history/               302 302
 /admin/mfa/authenticator/9999/delete/                302 302
-/admin/mfa/authenticator/9999/change/                302 302
+/admin/mfa/authenticator/9999/change/                302 403
 /admin/mfa/authenticator/9999/                       302 302
 /admin/leaderboards/entry/{entry}/history/1/         404 404
 /admin/leaderboards/method/{method_pk}/history/1/    404 404

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
@@ -152,3 +153,21 @@ def test_curators_decide_only_with_a_second_factor(client, production):
     sign_in(client, user)
     client.post("/accounts/2fa/authenticate/", {"code": totp.code(secret)})
     assert client.get("/curate/").status_code == 200
+
+
+def test_the_admin_shows_no_secret_of_a_second_factor_and_takes_none(client):
+    """A lost one can be removed there; whoever read or wrote it could sign in as its owner."""
+    client.force_login(make_staff())
+    ada = make_user()
+    kept = [with_totp(ada), *RecoveryCodes.activate(ada).get_unused_codes()]
+    for factor in ada.authenticator_set.all():
+        place = f"/admin/mfa/authenticator/{factor.pk}"
+        kept += [value for value in factor.data.values() if isinstance(value, str)]
+        for path in (f"{place}/change/", f"{place}/delete/", f"{place}/history/"):
+            page = client.get(path)
+            assert page.status_code == 200, path
+            assert not [secret for secret in kept if secret in page.content.decode()], path
+        assert client.post(f"{place}/change/", {"data": "{}"}).status_code == 403
+    assert client.get("/admin/mfa/authenticator/add/").status_code == 403
+    client.post(f"{place}/delete/", {"post": "yes"})
+    assert not ada.authenticator_set.filter(pk=factor.pk).exists()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from rest_framework.throttling import SimpleRateThrottle
 
-from pwmsite import environment, shared_cache
+from pwmsite import api_limits, environment, shared_cache
 from pwmsite.celery import app
 from tests import challenge
 from tests.chaos.servers import Redis
@@ -118,6 +119,21 @@ def test_who_tries_too_often_is_told_so(redis, client):
     answers = [sign_in(client) for _ in range(31)]
     assert answers[-1].status_code == 429
     assert "tried too often" in answers[-1].content.decode()
+
+
+@pytest.mark.parametrize("is_member", [False, True])
+def test_each_process_counts_what_is_asked_of_the_api(redis, client, monkeypatch, is_member):
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", {"anon": "5/min", "user": "5/min"})
+    monkeypatch.setattr(shared_cache, "PAUSE", 3600.0)
+    api_limits.counts.here.clear()
+    if is_member:
+        client.force_login(make_user())
+    redis.kill()
+    answers = [client.get("/api/v1/modalities/").status_code for _ in range(7)]
+    assert answers == [200] * 5 + [429] * 2
+    redis.start()
+    ask_again()
+    assert client.get("/api/v1/modalities/").status_code == 200
 
 
 def test_who_is_signed_in_uploads(redis, client, settings, tmp_path):

@@ -8,7 +8,6 @@ three bins are touched. Weights are continuously differentiable in θ unless θ 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,17 @@ from scipy import sparse
 
 from ..operator import Array
 from .compiled import compiled
+from .kept import kept
 
 TAPS = 3
 # Below this width a box acts as a point: it keeps the closed form free of 0/0.
 NARROWEST = 1e-6
 CACHE_LINE = 64  # bytes
+KEPT = 256 << 20  # bytes of matrices that a process keeps: those of five tilt series, or a fine one
+
+
+def _bytes(matrices: tuple[sparse.csr_array, sparse.csr_array]) -> int:
+    return sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in matrices)
 
 
 def centres(n: int) -> Array:
@@ -58,7 +63,7 @@ def taps(position: Array, cos: Array, sin: Array, bins: int) -> tuple[Array, Arr
     return np.where(inside, index, 0), np.where(inside, weights, 0.0)
 
 
-@lru_cache(maxsize=8)
+@kept(KEPT, _bytes)
 def projection(
     nz: int, nx: int, angles: tuple[float, ...], single: bool
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
