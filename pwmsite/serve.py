@@ -46,6 +46,7 @@ class Program:
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    withheld: tuple[str, ...] = ()  # variables that it is not given
     passed: tuple[int, ...] = ()
     niceness: int = 0
     runs_once: bool = False
@@ -64,7 +65,7 @@ class Program:
         self.process = subprocess.Popen(
             self.command,
             cwd=ROOT,
-            env=os.environ | self.environment,
+            env={k: v for k, v in os.environ.items() if k not in self.withheld} | self.environment,
             pass_fds=self.passed,
             start_new_session=True,
             preexec_fn=prepare,
@@ -114,9 +115,11 @@ def _why(code: int) -> str:
     return f"exit code {code}"
 
 
-# What people wait for, and what the site computes by itself.
+# What people wait for, what the site computes by itself, and people's programs.
 QUEUES = {"people": "mail,scoring,gallery", "site": "hidden"}
 QUEUES["one"] = ",".join(QUEUES.values())
+QUEUES["programs"] = "programs"
+SECRETS = ("PWM_DATA_KEY", "PWM_SIGNING_KEY", "PWM_TRUTH")
 
 
 def memory() -> int:
@@ -189,13 +192,22 @@ def programs(listener: int, by: Plan) -> list[Program]:
         niceness=5,
         runs_once=True,
     )
+    # One program at a time, whatever the size of the machine, in a process that knows no truth; a
+    # long one keeps nobody's file waiting.
+    runner = Program(
+        "The runner",
+        _worker("programs", 1),
+        one_thread | {"PWM_RUNNER": "1"},
+        withheld=SECRETS,
+        niceness=10,
+    )
     if not by.people:
         # One computation at a time: the data first, which take the most, then what is queued.
         # A process that has grown beyond 600 MB (given in KiB) is replaced after its job.
         alone = _worker("one", by.site, "--beat", "--max-memory-per-child", "600000")
         site.environment["PWM_WEB_PROCESSES"] = os.environ.get("PWM_WEB_PROCESSES", "1")
         worker = Program("The worker", alone, one_thread, niceness=5, waits_for=filling)
-        found = [site, filling, worker]
+        found = [site, filling, worker, runner]
         for program in found:  # each thread's arena of malloc would keep what it once had
             program.environment |= {"MALLOC_ARENA_MAX": "2"}
         return found
@@ -204,6 +216,7 @@ def programs(listener: int, by: Plan) -> list[Program]:
         site,  # pages come first, then what people wait for
         Program("The worker", people, one_thread, niceness=5),
         Program("The background worker", background, one_thread, niceness=15),
+        runner,
         filling,
     ]
 
