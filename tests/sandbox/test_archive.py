@@ -651,7 +651,7 @@ def test_a_sweep_removes_what_a_crash_left_and_nothing_that_is_in_use(yard):
 def test_a_worker_that_is_killed_while_it_unpacks_takes_its_child_along(yard):
     sent = yard.top / "sent.tar"
     pair = tar(*(file("/".join(x * 60) + "/x") for x in "ab"), format=tarfile.GNU_FORMAT)
-    layer = pair.rstrip(b"\0").ljust(6 * 512, b"\0") * 30_000 + bytes(1024)
+    layer = pair.rstrip(b"\0").ljust(6 * 512, b"\0") * 15_000 + bytes(1024)
     sent.write_bytes(oci(layer, packed=[layer]))
     command = [sys.executable, "-c", HOLDER, sent, yard.store]
     with subprocess.Popen(command, cwd=Path.cwd()) as worker:
@@ -798,7 +798,7 @@ def entries(draw):
 
 
 @settings(
-    max_examples=1500 if FULL else 100,
+    max_examples=1500 if FULL else 60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
