@@ -2,14 +2,17 @@
 
     python -m tests.bench.bench_calibration stem --truths 12 --groups home away all
     python -m tests.bench.bench_calibration electron_tomography --truths 6 --method sirt
+    python -m tests.bench.bench_calibration stem --truths 12 --method richardson_lucy_sieve
     python -m tests.bench.bench_calibration stem --truths 4 --background 0.05
     python -m tests.bench.bench_calibration electron_tomography --corners --start 0
 
 Truths are drawn uniformly within the ranges of the tiers in turn, from seeds that are fixed here,
 or lie at the ends of the ranges (``--corners``); scenes are those of the tier, at home and away.
 With a method, each sample is reconstructed with the nominal, the calibrated and the true mismatch
-(II, IV, III). ``--save`` appends the rows to a file, so that several processes can share the work;
-``--sum`` prints what files hold and measures nothing.
+(II, IV, III). Images at home and away are summed up apart, also where all scenes of the tier were
+calibrated together, as for the blind row of a board (the group ``all``). ``--save`` appends the
+rows to a file, so that several processes can share the work; ``--sum`` prints what files hold and
+measures nothing.
 """
 
 # ruff: noqa: T201
