@@ -23,8 +23,13 @@ NOT_KEPT = "The arrays of this attempt are not kept any more."
 @login_required
 @require_safe
 def picture(request: HttpRequest, pk: UUID, sample: int, kind: str) -> HttpResponse:
-    """Draw one sample of one's own attempt, or of any for curators; truth on open tiers only."""
-    mine = Attempt.objects.all() if is_curating(request) else Attempt.objects.of(request.user)
+    """Draw one sample of one's own attempt, or of any for curators; truth on open tiers only.
+
+    Those of a hidden run are for curators alone: a program could have drawn the measurements.
+    """
+    mine = Attempt.objects.of(request.user).exclude(tier=ScoreTier.HIDDEN)
+    if is_curating(request):
+        mine = Attempt.objects.all()
     found = get_object_or_404(mine.succeeded().select_related("modality"), pk=pk)
     spec = found.modality.spec
     is_open = tells.is_open(found.tier)

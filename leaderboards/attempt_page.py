@@ -12,7 +12,7 @@ from modalities.jobs import State
 from modalities.physics import scoring
 
 from . import calibration_page, counting, expected, tells
-from .models import Attempt, TierScore, missing_ends_it
+from .models import Attempt, ScoreTier, TierScore, missing_ends_it
 
 PARTS = ("score", "psnr", "ssim", "consistency", "ceiling")
 NEAR = f"{100 * tells.CALIBRATED:.0f} %"
@@ -91,8 +91,8 @@ def page(attempt: Attempt) -> dict[str, Any]:
 
 def pictures(attempt: Attempt) -> list[dict[str, str]]:
     """List the pictures of the reconstructions; on the public tier truth and error beside them."""
-    if not attempt.arrays:
-        return []
+    if not attempt.arrays or attempt.tier == ScoreTier.HIDDEN:
+        return []  # a program could have drawn the measurements
     is_open = tells.is_open(attempt.tier)
     kinds = ("truth", "reconstruction", "error") if is_open else ("reconstruction",)
     return [

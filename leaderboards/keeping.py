@@ -5,12 +5,15 @@
   score it again.
 - Arrays go when an attempt ended ``PWM_KEEP_ARRAYS_DAYS`` ago, counts nowhere, was not chosen and
   has no part in a certificate. Their hash stays, and the file gives them again.
+- What is left of a program's run goes ``PWM_KEEP_PROGRAMS_DAYS`` after its end: of a trial and of
+  a run without a score all of it, of a scored one the output, whose arrays are kept. Its program
+  and its log stay, for curators. A program that a second run names too stays with that one.
 - A file that no row names was left by a process that died between storing it and writing the row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -21,8 +24,18 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from modalities.jobs import State
+from modalities.models import TierName
 
-from .models import Attempt, AttemptQuerySet, Certificate, Entry, TierScore
+from . import programs
+from .models import (
+    Attempt,
+    AttemptQuerySet,
+    Certificate,
+    Entry,
+    ProgramRun,
+    TierScore,
+    run_storage,
+)
 from .models.attempt import private_storage
 from .upload import FOLDER
 
@@ -35,15 +48,45 @@ FAILED = timedelta(days=30)
 
 def sweep_uploads() -> int:
     """Delete stored uploads that no attempt names, and unfinished ones; say how many."""
+    files = Attempt.objects.order_by().values_list("file", flat=True)
+    sent = ProgramRun.objects.order_by().values_list("source", flat=True)
+    count = _sweep(private_storage(), FOLDER, lambda names: files.filter(file__in=names))
+    count += _sweep(run_storage(), programs.FOLDER, lambda names: sent.filter(source__in=names))
+    return count + _sweep_unfinished()
+
+
+def _sweep(storage: Storage, folder: str, kept_of: Callable[[list[str]], Iterable[str]]) -> int:
     count = 0
-    storage = private_storage()
-    for names in _by_day(storage):
-        kept = set(Attempt.objects.filter(file__in=names).values_list("file", flat=True))
+    for names in _by_day(storage, folder):
+        kept = set(kept_of(names))
         for name in names:
             if name not in kept and _is_old(storage, name):
                 storage.delete(name)
                 count += 1
-    return count + _sweep_unfinished()
+    return count
+
+
+def forget_runs() -> int:
+    """Delete what is left of old trials, of runs without a score, and outputs; say how many."""
+    before = timezone.now() - timedelta(days=settings.PWM_KEEP_PROGRAMS_DAYS)
+    old = ProgramRun.objects.filter(attempt__finished_at__lt=before)
+    for_good = Q(attempt__score__isnull=False) & ~Q(attempt__tier=TierName.PUBLIC)
+    count = sum(_forget(run, "output") for run in old.exclude(output="").iterator(500))
+    for name in ("source", "log"):
+        rest = old.exclude(for_good).exclude(**{name: ""})
+        count += sum(_forget(run, name) for run in rest.iterator(500))
+    return count
+
+
+def _forget(run: ProgramRun, field: str) -> int:
+    """Forget a file in the row first; delete it unless another row names it."""
+    name = getattr(run, field).name
+    with transaction.atomic():
+        if not ProgramRun.objects.filter(pk=run.pk, **{field: name}).update(**{field: ""}):
+            return 0
+        if not ProgramRun.objects.filter(**{field: name}).exists():
+            transaction.on_commit(lambda: run_storage().delete(name))
+    return 1
 
 
 def forget_failed() -> int:
@@ -87,11 +130,11 @@ def _drop(attempt: Attempt, field: str) -> int:
     return 1
 
 
-def _by_day(storage: Storage) -> Iterator[list[str]]:
+def _by_day(storage: Storage, parent: str) -> Iterator[list[str]]:
     """List the stored uploads of the last days, one day at a time."""
     today = datetime.now(UTC).date()
     try:
-        folders = storage.listdir(FOLDER)[0]
+        folders = storage.listdir(parent)[0]
     except FileNotFoundError:
         return
     for folder in folders:
@@ -100,7 +143,8 @@ def _by_day(storage: Storage) -> Iterator[list[str]]:
         except ValueError:
             continue
         if today - SEARCHED <= day:
-            yield [f"{FOLDER}/{folder}/{name}" for name in storage.listdir(f"{FOLDER}/{folder}")[1]]
+            names = storage.listdir(f"{parent}/{folder}")[1]
+            yield [f"{parent}/{folder}/{name}" for name in names]
 
 
 def _is_old(storage: Storage, name: str) -> bool:

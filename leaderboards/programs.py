@@ -35,12 +35,14 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+from modalities import datasets
 from modalities.jobs import State
-from modalities.models import TierName
+from modalities.models import Dataset, TierName
 
 from .models import (
     PRICE_OF_A_HIDDEN_RUN,
@@ -118,6 +120,16 @@ def submit_program(
         if not is_new:
             storage.delete(name)
     return made, is_new
+
+
+def measurements_of(attempt: Attempt) -> tuple[str, Path]:
+    """Name the data that a program of ``attempt``'s tier runs on, and say where they lie.
+
+    Raise Dataset.DoesNotExist where they were never made.
+    """
+    row = Dataset.objects.get(modality=attempt.modality_id, tier=attempt.tier)
+    key = attempt.modality.key
+    return row.version, datasets.measurements_path(key, attempt.tier, row.version)
 
 
 def step(attempt: Attempt) -> str:

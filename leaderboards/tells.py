@@ -14,17 +14,20 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from .models import Attempt, AttemptEvent
 from .models.words import CALIBRATED, OPEN_TIERS, ScoreTier, is_calibrated
 
 __all__ = [
     "CALIBRATED",
     "costs",
     "has_score",
+    "history",
     "is_calibrated",
     "is_open",
     "moment",
     "overall",
     "rounded",
+    "shown",
     "to_everybody",
     "to_owner",
     "when",
@@ -78,7 +81,7 @@ def step(value: float) -> float:
     )
 
 
-def costs(attempt: Any) -> dict[str, float | None]:
+def costs(attempt: Attempt) -> dict[str, float | None]:
     """Give CPU time (s) and memory (MiB) of an attempt as its tier tells them."""
     return {name: rounded(name, getattr(attempt, name), attempt.tier) for name in COST}
 
@@ -91,6 +94,26 @@ def moment(tier: str, at: datetime | None) -> datetime | None:
     if at is None or tier != ScoreTier.HIDDEN:
         return at
     return at.replace(minute=at.minute // 10 * 10, second=0, microsecond=0)
+
+
+def history(attempt: Attempt) -> list[AttemptEvent]:
+    """List what happened to an attempt, each event with the time that its tier tells."""
+    events = list(attempt.events.all())
+    for event in events:
+        event.at = moment(attempt.tier, event.at) or event.at
+    return events
+
+
+def shown(attempt: Attempt) -> Attempt:
+    """Give the attempt as its owner's pages may print it, and never save it.
+
+    Of a hidden run no progress, and times in coarse steps: the program chooses both.
+    """
+    if attempt.tier == ScoreTier.HIDDEN:
+        attempt.phase, attempt.percent = "", 0
+        attempt.started_at = moment(attempt.tier, attempt.started_at)
+        attempt.finished_at = moment(attempt.tier, attempt.finished_at)
+    return attempt
 
 
 def to_everybody(tier: str, result: Mapping[str, Any], **costs: float | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ class SiteConfig(AppConfig):
         from allauth.mfa.signals import authentication_failed
         from django.contrib.auth.signals import user_login_failed
 
+        from leaderboards import programs
         from modalities.jobs import forecast, sweeper
 
         from . import mail, security_log
@@ -20,6 +21,7 @@ class SiteConfig(AppConfig):
         user_login_failed.connect(security_log.wrong_password)
         authentication_failed.connect(security_log.wrong_code)
         sweeper.ALSO.append(Mail.objects.retry_due)
+        programs.runners = Worker.objects.runners
         forecast.is_served = lambda queue: queue in Worker.objects.processes_by_queue()
 
 

@@ -39,8 +39,11 @@ class BackupError(Exception):
 
 def folders() -> dict[str, Path]:
     """Name the folders that hold files of the site, as they are called in a backup."""
-    found = {"truth": Path(settings.TRUTH_DIR)}
-    for alias in ("default", "private"):
+    found = {
+        "truth": Path(settings.TRUTH_DIR),
+        "measurements": Path(settings.MEASUREMENTS_DIR),
+    }
+    for alias in ("default", "private", "runs"):
         storage = storages[alias]
         if isinstance(storage, FileSystemStorage):
             found[f"files/{alias}"] = Path(storage.location)
@@ -241,7 +244,8 @@ def _put_files(unpacked: Path) -> None:
             (settings.VAR_DIR / name).chmod(0o600)
     for name, folder in folders().items():
         _fill(folder, unpacked / name)
-    Path(settings.TRUTH_DIR).chmod(0o700)
+    for secret in (settings.TRUTH_DIR, settings.MEASUREMENTS_DIR):
+        Path(secret).chmod(0o700)
 
 
 def _fill(folder: Path, unpacked: Path) -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib.util
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -50,9 +51,15 @@ FEATURES = [
     ),
     Feature(
         "the second wall around the reader of submitted files",
+        lambda: os.geteuid() != 0 and has_bubblewrap(),
+        "a working bubblewrap and an ordinary user",
+        "apt install bubblewrap, with user namespaces allowed, and do not run the site as root",
+    ),
+    Feature(
+        "running people's programs on the hidden tier",
         has_bubblewrap,
         "a working bubblewrap",
-        "apt install bubblewrap, with user namespaces allowed",
+        "apt install bubblewrap, with user namespaces allowed; /operations/ names each guard",
     ),
     Feature(
         "storage in S3",

@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from leaderboards import programs
 from pwmsite.models import SILENCE, Worker
 from pwmsite.static_files import can_draw_pages
 
@@ -76,12 +77,17 @@ def check_worker() -> None:
 
 def check_queues() -> None:
     """A worker that died or was never started leaves its queues behind, while others go on."""
-    known = [queue.name for queue in settings.CELERY_TASK_QUEUES]
     served = Worker.objects.processes_by_queue()
-    if unserved := [name for name in known if name not in served]:
+    if unserved := [name for name in settings.PWM_QUEUES if name not in served]:
         raise NotReady(
             f"No worker serves {' and '.join(unserved)}: what waits there stays until one starts."
         )
+
+
+def check_sandbox() -> None:
+    """Only runners can tell; where none lives, its queue is unserved, which is said above."""
+    if blocked := programs.why_blocked():
+        raise NotReady(f"{blocked} /operations/ says what is wrong with it.")
 
 
 CHECKS: dict[str, Callable[[], None]] = {
@@ -92,7 +98,10 @@ CHECKS: dict[str, Callable[[], None]] = {
     "storage": check_storage,
     "worker": check_worker,
     "queues": check_queues,
+    "sandbox": check_sandbox,
 }
+# A home whose machine has no sandbox is ready for all else; in production a runner is there to run.
+OPTIONAL_AT_HOME = ("sandbox",)
 # Every machine answers for itself: what another one has found out says nothing here.
 OWN_CHECKS: dict[str, Callable[[], None]] = {"static": check_static}
 
@@ -123,5 +132,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
         answers = {name: outcome(name, check) for name, check in CHECKS.items()}
         cache.set("readyz", answers, REMEMBERED)
     answers |= {name: outcome(name, check) for name, check in OWN_CHECKS.items()}
-    ready = all(answer == "ok" for answer in answers.values())
+    optional = () if settings.PRODUCTION else OPTIONAL_AT_HOME
+    ready = all(answer == "ok" for name, answer in answers.items() if name not in optional)
     return JsonResponse({"ready": ready, "checks": answers}, status=200 if ready else 503)

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from leaderboards.programs import Runner
 from modalities.jobs import Job, JobEvent, JobQuerySet, State
 
 # A worker reports every BEAT; after SILENCE without a report it counts as gone.
@@ -30,6 +31,13 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         """Those that reported lately by the database's clock, the only one that all share."""
         return self.filter(seen_at__gt=Now() - SILENCE, seen_at__lte=Now() + SILENCE)
 
+    def runners(self) -> "list[Runner]":
+        """List those that start people's programs, with the guards that are missing there."""
+        return [
+            Runner(worker.name, tuple(g["name"] for g in worker.guards if not g["holds"]))
+            for worker in self.alive().filter(sandbox__isnull=False)
+        ]
+
     def processes_by_queue(self) -> "Counter[str]":
         """Count, for each queue that living workers serve, the processes that may take its jobs."""
         counted: Counter[str] = Counter()
@@ -44,6 +52,9 @@ class Worker(models.Model):
     name = models.CharField(max_length=200, primary_key=True)
     queues = models.JSONField(default=list)
     processes = models.PositiveSmallIntegerField()
+    sandbox = models.JSONField(
+        null=True, help_text="What its preflight found, where it starts people's programs."
+    )
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
 
@@ -54,6 +65,11 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def guards(self) -> list[dict[str, Any]]:
+        """Give name, holds and detail of each guard of its sandbox; empty where it has none."""
+        return list((self.sandbox or {}).get("guards", ()))
 
     @property
     def is_alive(self) -> bool:

@@ -99,7 +99,7 @@ def queues_of(kind: type[Job]) -> list[Queue]:
 def processes_of_queues() -> dict[str, int]:
     """Count the processes that may take jobs of each queue, 0 where no worker serves it."""
     served = Worker.objects.processes_by_queue()
-    return {queue.name: served[queue.name] for queue in settings.CELERY_TASK_QUEUES}
+    return {queue: served[queue] for queue in settings.PWM_QUEUES}
 
 
 def failures() -> list[Failure]:
@@ -149,6 +149,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "checks": [(name, outcome(name, check)) for name, check in (CHECKS | OWN_CHECKS).items()],
         "queues": [queue for kind in kinds() for queue in queues_of(kind)],
         "workers": Worker.objects.all(),
+        "runners": Worker.objects.alive().filter(sandbox__isnull=False),
         "failures": failures(),
         "mails": [(state.replace("_", " "), count) for state, count in mails().items()],
         "disks": disks(),
@@ -192,6 +193,9 @@ def lines() -> Iterator[str]:
     yield f"pwm_workers {len(alive)}"
     yield "# TYPE pwm_worker_processes gauge"
     yield f"pwm_worker_processes {sum(worker.processes for worker in alive)}"
+    yield "# TYPE pwm_sandbox_ok gauge"
+    for runner in Worker.objects.runners():
+        yield f'pwm_sandbox_ok{{worker="{runner.name}"}} {int(not runner.missing)}'
     yield "# TYPE pwm_queue_processes gauge"
     for name, processes in processes_of_queues().items():
         yield f'pwm_queue_processes{{queue="{name}"}} {processes}'

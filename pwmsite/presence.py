@@ -3,6 +3,7 @@
 It is not a task: a task would wait behind the work, and a busy worker would look dead.
 """
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,18 @@ from django.utils import timezone
 log = structlog.get_logger(__name__)
 
 
+def sandbox_of(worker: WorkController) -> dict[str, Any] | None:
+    """Try the sandbox of a worker that starts people's programs, once; None for all others."""
+    if "programs" not in worker.app.amqp.queues.consume_from:
+        return None
+    from leaderboards.sandbox import preflight
+
+    found = preflight()
+    if not found.ok:
+        log.error("People's programs are blocked.", missing=list(found.missing))
+    return asdict(found)
+
+
 def report(worker: WorkController, started_at: datetime) -> None:
     """Note that ``worker`` is there; a database that is away is a warning, not the worker's end."""
     from pwmsite.models import FORGOTTEN, Worker
@@ -23,6 +36,7 @@ def report(worker: WorkController, started_at: datetime) -> None:
     described = {
         "queues": sorted(queue.name for queue in worker.app.amqp.queues.consume_from.values()),
         "processes": worker.concurrency,
+        "sandbox": sandbox_of(worker),
         "started_at": started_at,
         "seen_at": Now(),
     }

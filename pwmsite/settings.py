@@ -26,14 +26,16 @@ _state = BASE_DIR / "var" / (f"tests/{os.getpid()}" if "PYTEST_VERSION" in os.en
 VAR_DIR = environment.state_folder(Path(env("PWM_VAR", default=str(_state))).resolve())
 
 SECRET_KEY = environment.key("PWM_SECRET_KEY", VAR_DIR / "secret_key", required=PRODUCTION)
+# A process that starts people's programs: it gets neither the keys below nor a way to the truth.
+RUNNER = env.bool("PWM_RUNNER", default=False)
 # The scenes, noise and true parameters of the dev and hidden tiers follow from this one: in
 # production, only the machines that make those data and score them are given it.
 DATA_KEY = ""
-if env("PWM_DATA_KEY", default="") or not PRODUCTION:
+if not RUNNER and (env("PWM_DATA_KEY", default="") or not PRODUCTION):
     DATA_KEY = environment.data_key("PWM_DATA_KEY", VAR_DIR / "data_key")
 # Workers sign bundles of evidence with it; nor do web servers in production have this one.
 SIGNING_KEY = ""
-if env("PWM_SIGNING_KEY", default="") or not PRODUCTION:
+if not RUNNER and (env("PWM_SIGNING_KEY", default="") or not PRODUCTION):
     SIGNING_KEY = environment.key("PWM_SIGNING_KEY", VAR_DIR / "signing_key", required=False)
 
 # ---------------------------------------------------------------- where it answers
@@ -123,6 +125,10 @@ STATIC_ROOT = Path(env("PWM_STATIC", default=str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Objects and true mismatch of the tiers: for the scorer alone, never under MEDIA or STATIC.
 TRUTH_DIR = Path(env("PWM_TRUTH", default=str(VAR_DIR / "truth")))
+if RUNNER:
+    TRUTH_DIR = VAR_DIR / "no-truth-for-runners"
+# Measurements that people's programs are run on, for those who run them: nothing else lies there.
+MEASUREMENTS_DIR = Path(env("PWM_MEASUREMENTS", default=str(VAR_DIR / "measurements")))
 MEDIA_URL = "/media/"
 # More answers than these tell an attacker the dev truth: docs/decisions/what-dev-tells.md.
 PWM_DEV_SUBMISSIONS_A_DAY = env.int("PWM_DEV_SUBMISSIONS_A_DAY", default=2)
@@ -274,8 +280,9 @@ CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "gallery"
-# A worker serves all of them unless -Q says otherwise.
-CELERY_TASK_QUEUES = [Queue(name) for name in ("mail", "gallery", "scoring", "hidden")]
+PWM_QUEUES = ("mail", "gallery", "scoring", "hidden", "programs")
+# A worker serves all of these unless -Q says otherwise; a runner serves the last one alone.
+CELERY_TASK_QUEUES = [Queue(name) for name in PWM_QUEUES if (name == "programs") == RUNNER]
 CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -27,6 +27,7 @@ def keep_house() -> None:
     delete_orphans()
     keeping.sweep_uploads()
     keeping.forget_failed()
+    keeping.forget_runs()
     keeping.thin_arrays()
 
 
@@ -34,7 +35,7 @@ def remove_unfinished() -> int:
     """Remove what writers left behind when they died; count the files."""
     left = [
         path
-        for storage in (storages["default"], storages["private"])
+        for storage in (storages["default"], storages["private"], storages["runs"])
         if isinstance(storage, WholeFileStorage)
         for path in storage.unfinished()
     ]

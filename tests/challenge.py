@@ -32,6 +32,7 @@ def move_in(settings: Any, folder: Path) -> None:
     """Keep the tiers' data in ``folder``; uploads stay where the models' fields have them."""
     backend = "modalities.storage.WholeFileStorage"
     settings.TRUTH_DIR, settings.MEDIA_ROOT = folder / "truth", folder / "media"
+    settings.MEASUREMENTS_DIR = folder / "measurements"
     settings.STORAGES = settings.STORAGES | {
         "default": {"BACKEND": backend, "OPTIONS": {"location": str(folder / "media")}},
     }

@@ -50,7 +50,7 @@ def make_worker(seen_ago: timedelta = timedelta(), **fields: Any) -> Worker:
     values = {
         "name": "pwm@here",
         "processes": 2,
-        "queues": [queue.name for queue in settings.CELERY_TASK_QUEUES],
+        "queues": list(settings.PWM_QUEUES),
         "started_at": now,
         "seen_at": now - seen_ago,
     }

@@ -53,6 +53,9 @@ class SubmissionSerializer(serializers.ModelSerializer[Attempt]):
             "entry",
         )
 
+    def to_representation(self, instance: Attempt) -> Any:
+        return super().to_representation(tells.shown(instance))
+
     def get_result(self, attempt: Attempt) -> dict[str, Any]:
         return tells.to_owner(attempt.tier, attempt.result)
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from leaderboards import counting
-from leaderboards.models import Attempt, Kind
-from modalities.jobs import JobFailed, NotHere
+from leaderboards.models import QUEUES, Attempt, Kind
+from modalities.jobs import HandOver, NotHere
 from modalities.jobs.files import Files
 from modalities.jobs.usage import measured
 from modalities.physics import Report
 
-from . import baselines, evidence, uploads
+from . import baselines, evidence, outputs, running, uploads
 from .evidence import Result
 
 
-def compute(attempt: Attempt, report: Report) -> Callable[[], None]:
-    """Do ``attempt``; return what writes its result in the transaction that ends it."""
+def compute(attempt: Attempt, report: Report) -> Callable[[], None] | HandOver:
+    """Do ``attempt``; return what writes its result in the transaction that ends it.
+
+    A program's first step is to run it, in the queue of those who start programs.
+    """
+    if attempt.queue == QUEUES[Kind.PROGRAM]:
+        return running.run(attempt, report)
     with measured() as usage:
         result = _run(attempt, report)
     fields = evidence.fields_of(attempt, result)
-    if result.cpu_seconds is not None:
+    if attempt.first.kind == Kind.BASELINE:
         fields["peak_memory_mb"] = usage.peak_memory_mb
     with Files(attempt) as files:
         arrays = evidence.packed(result.x_hats)
@@ -40,8 +45,8 @@ def _run(attempt: Attempt, report: Report) -> Result:
     try:
         if first.kind == Kind.FILE:
             return uploads.score(first, attempt, report)
-        if first.kind == Kind.BASELINE:
-            return baselines.run(attempt, report, from_nothing=is_again)
+        if first.kind == Kind.PROGRAM:
+            return outputs.score(attempt, report)
+        return baselines.run(attempt, report, from_nothing=is_again)
     except FileNotFoundError as missing:  # it was there when the job was taken
         raise NotHere(f"The data of the {attempt.tier} tier cannot be read: {missing}.") from None
-    raise JobFailed("no_programs", "Nothing runs programs here.")

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import distributions, version
@@ -31,7 +31,8 @@ class Result:
 
     spec_intervals: the 95 % interval of each parameter, per sample; None for a parameter that was
     abstained from, and for a sample without any. program_sha256 is empty where nobody's program ran
-    here. cpu_seconds is the method's own.
+    here. cpu_seconds is the method's own. environment and its hash: of what a person's program ran
+    in; None where it was this process.
     """
 
     tier: TierResult
@@ -42,6 +43,8 @@ class Result:
     cpu_seconds: float | None = None
     peak_memory_mb: float | None = None
     spec_intervals: Sequence[Intervals | None] = ()
+    environment: Mapping[str, str] | None = None
+    environment_sha256: str = ""
 
 
 @lru_cache(maxsize=1)
@@ -110,8 +113,8 @@ def fields_of(attempt: Attempt, result: Result) -> dict[str, Any]:
         "inputs_sha256": result.inputs_sha256,
         "program_sha256": result.program_sha256,
         "outputs_sha256": outputs_sha256(result.x_hats),
-        "environment_sha256": environment_sha256(),
-        "environment": environment(),
+        "environment_sha256": result.environment_sha256 or environment_sha256(),
+        "environment": environment() if result.environment is None else dict(result.environment),
         "cpu_seconds": result.cpu_seconds,
         "peak_memory_mb": result.peak_memory_mb,
     }

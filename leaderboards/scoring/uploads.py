@@ -90,7 +90,7 @@ def _read(first: Attempt, attempt: Attempt) -> Reading:
 def _require_a_calibration(first: Attempt, reading: Reading) -> None:
     """Refuse a file for a secret tier that has the nominal spec in every sample.
 
-    No truth lies there (``datasets.LEAST_MISMATCH``), so the refusal tells nothing, and it saves
+    No truth lies there (``draws.LEAST_MISMATCH``), so the refusal tells nothing, and it saves
     somebody who sends what the starter wrote from the month without an answer that a miss costs.
     """
     nominal = first.modality.spec.nominal

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from leaderboards import attempt_page, counting, programs, upload
+from leaderboards import attempt_page, counting, programs, tells, upload
 from leaderboards.models import Attempt, Method, Quota, missing_ends_it
 from leaderboards.submission_form import SubmissionForm
 from modalities.jobs.forecast import forecast
@@ -107,7 +107,8 @@ def submissions(request: HttpRequest) -> HttpResponse:
 
 def _mine(request: HttpRequest, pk: UUID) -> Attempt:
     """Get a submission of the person who asks; raise Http404 for anybody else's."""
-    return get_object_or_404(Attempt.objects.of(request.user).select_related(*RELATED), pk=pk)
+    found = get_object_or_404(Attempt.objects.of(request.user).select_related(*RELATED), pk=pk)
+    return tells.shown(found)
 
 
 @never_cache
@@ -118,7 +119,7 @@ def submission(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = _mine(request, pk)
     context = {
         "submission": found,
-        "events": list(found.events.all()),
+        "events": tells.history(found),
         "forecast": _forecast(found),
         **attempt_page.page(found),
     }

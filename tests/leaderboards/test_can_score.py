@@ -46,7 +46,7 @@ def test_a_worker_of_scored_queues_needs_truth_that_follows_from_its_key(product
     spec = load("stem")
     assert "build_datasets" in can_score.why_not([SCORING])
     for tier in ("public", "dev"):
-        path = datasets._secret_path(spec, tier, "truth")
+        path = datasets._truth_path(spec, tier)
         path.parent.mkdir(exist_ok=True)
         path.touch()
         assert bool(can_score.why_not([SCORING])) == (tier == "public")
@@ -87,13 +87,13 @@ def test_a_file_waits_where_the_truth_is_not_and_costs_no_try(stem, settings, tm
     what = {"modality": stem, "method": make_method(stem), "queue": SCORING, "kind": Kind.FILE}
     dev = Attempt.objects.enqueue(tier="dev", sha256="1" * 64, **what)
     public = Attempt.objects.enqueue(tier="public", sha256="2" * 64, **what)
-    datasets._secret_path(stem.spec, "dev", "truth").rename(tmp_path / "away")
+    datasets._truth_path(stem.spec, "dev").rename(tmp_path / "away")
     tasks.attempt(str(dev.pk), SCORING)
     for attempt in (dev, public):
         attempt.refresh_from_db()
     assert (dev.state, dev.token, dev.tries) == (State.QUEUED, 0, 0)
     assert public.token == 1, "the next one, whose truth is here, is done meanwhile"
-    (tmp_path / "away").rename(datasets._secret_path(stem.spec, "dev", "truth"))
+    (tmp_path / "away").rename(datasets._truth_path(stem.spec, "dev"))
     tasks.attempt(str(dev.pk), SCORING)
     dev.refresh_from_db()
     assert dev.token == 1
@@ -104,7 +104,7 @@ def test_a_job_whose_data_vanish_after_it_was_taken_goes_back(stem, settings, tm
     inputs = inputs_of(stem.spec, "hidden")
     what = {"modality": stem, "method": make_method(stem), "inputs": inputs, "tier": "hidden"}
     attempt = Attempt.objects.enqueue(kind=Kind.BASELINE, queue=QUEUES[Kind.BASELINE], **what)
-    settings.TRUTH_DIR = tmp_path
+    settings.TRUTH_DIR = settings.MEASUREMENTS_DIR = tmp_path
     challenge.run(attempt)
     assert (attempt.state, attempt.tries) == (State.QUEUED, 0)
     assert [e.event for e in attempt.events.all()] == ["queued", "claimed", "released"]

@@ -1,6 +1,7 @@
 """Credits are never spent twice, never below zero, and every one of them is accounted for."""
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.test import Client
@@ -32,6 +33,28 @@ def balanced() -> object:
 def test_account_opens_once_with_what_everybody_starts_with(account: CreditAccount) -> None:
     assert CreditAccount.objects.of(account.user).balance == 10
     assert account.changes.get().reason == "Credits to start with."
+
+
+def test_account_without_a_confirmed_address_has_nothing_where_mail_is_sent(settings) -> None:
+    settings.SENDS_MAIL = True
+    user = make_user()
+    assert CreditAccount.objects.of(user).balance == 0
+    EmailAddress.objects.create(user=user, email=user.email, verified=False)
+    assert CreditAccount.objects.of(user).balance == 0
+    EmailAddress.objects.filter(user=user).update(verified=True)
+    assert CreditAccount.objects.of(user).balance == 10
+    assert CreditAccount.objects.of(user).balance == 10
+
+
+def test_account_of_an_older_release_gets_nothing_twice(account: CreditAccount) -> None:
+    other = CreditAccount.objects.create(user=make_user())
+    other.grant(30, "Credits to start with.")
+    assert CreditAccount.objects.of(other.user).balance == 30
+
+
+def test_credits_to_start_with_are_given_once(account: CreditAccount) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        account.start()
 
 
 def test_spending_lowers_the_balance_and_says_what_for(account: CreditAccount) -> None:

@@ -18,7 +18,7 @@ from scipy import ndimage, optimize
 
 from leaderboards import tells
 from leaderboards.models import Left
-from modalities import datasets, physics
+from modalities import draws, physics
 from modalities.models import Modality
 from modalities.physics.spec import TIER_SPAN
 from tests.needs import FULL
@@ -55,8 +55,8 @@ def truths(count: int, rng: np.random.Generator) -> np.ndarray:
     found: list[np.ndarray] = []
     low, high = TIER_SPAN["dev"]
     while len(found) < count:
-        u = np.array([datasets._between(rng, 0.0, 1.0) for _ in range(3)])
-        if np.sqrt(np.mean((low + u * (high - low)) ** 2)) >= datasets.LEAST_MISMATCH:
+        u = np.array([draws._between(rng, 0.0, 1.0) for _ in range(3)])
+        if np.sqrt(np.mean((low + u * (high - low)) ** 2)) >= draws.LEAST_MISMATCH:
             found.append(u)
     return np.array(found)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 
-from leaderboards import programs
+from leaderboards import keeping, programs
 from leaderboards.models import (
     PRICE_OF_A_HIDDEN_RUN,
     QUEUES,
@@ -24,7 +26,7 @@ from leaderboards.models import (
 from modalities.jobs import State, invariants
 from modalities.jobs.models import Job
 from modalities.models import Modality
-from tests.factories import make_method, make_modality, make_user
+from tests.factories import make_attempt, make_method, make_modality, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -221,6 +223,59 @@ def test_database_keeps_what_a_run_gave(method):
     row.update(ran_at="2026-01-01T00:00:00Z", output_sha256="1" * 64)
     with pytest.raises(IntegrityError), transaction.atomic():
         row.update(output_sha256="2" * 64)
+
+
+def grow_old(run: Attempt) -> None:
+    Attempt.objects.filter(pk=run.pk).update(finished_at="2020-01-01T00:00:00Z")
+
+
+def test_program_of_a_run_without_a_result_goes_after_its_days(
+    method, django_capture_on_commit_callbacks
+):
+    run = send(method)
+    name = run.program.source.name
+    run.claim("worker")
+    run.refuse("no_output", "Nothing.")
+    assert keeping.forget_runs() == 0
+    grow_old(run)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert keeping.forget_runs() == 1
+    assert not run_storage().exists(name)
+    assert ProgramRun.objects.kept_of(method.owner)["programs"] == 0
+
+
+def test_program_with_a_score_stays_and_its_output_goes(method, django_capture_on_commit_callbacks):
+    scored = make_attempt(tier="hidden", method=method, kind=Kind.PROGRAM, queue="scoring")
+    account = CreditAccount.objects.of(method.owner)
+    account.spend(10, scored.subject, "A run.")
+    storage = run_storage()
+    names = {n: storage.save(f"programs/x/{n}", ContentFile(b"x")) for n in ("source", "output")}
+    ProgramRun.objects.create(attempt=scored, form="script", **names)
+    grow_old(scored)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert keeping.forget_runs() == 1
+    assert storage.exists(names["source"])
+    assert not storage.exists(names["output"])
+
+
+def test_program_that_a_second_run_needs_stays(method, django_capture_on_commit_callbacks):
+    run = send(method)
+    run.cancel("ann")
+    Attempt.objects.repeat(run)
+    grow_old(run)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert keeping.forget_runs() == 1
+    assert run_storage().exists(run.program.source.name)
+
+
+def test_program_that_no_row_names_is_swept(method, monkeypatch):
+    run = send(method)
+    storage = run_storage()
+    left = storage.save(run.program.source.name.replace(".py", "-left.py"), ContentFile(b"x"))
+    monkeypatch.setattr(keeping, "SETTLED", timedelta(seconds=-10))
+    assert keeping.sweep_uploads() >= 1
+    assert not storage.exists(left)
+    assert storage.exists(run.program.source.name)
 
 
 def test_ledger_that_lacks_a_line_is_found(method):

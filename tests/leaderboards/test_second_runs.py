@@ -8,7 +8,7 @@ from django.test import Client
 
 from leaderboards.models import Attempt, Calibration, Entry, Kind, Variant, private_storage
 from leaderboards.scoring import baselines, compute, uploads
-from modalities import datasets
+from modalities import draws
 from modalities.jobs import JobFailed, State, worker
 from tests import challenge
 from tests.factories import make_user
@@ -82,7 +82,7 @@ def test_stored_bytes_that_have_changed_are_noticed(file):
 
 
 def test_a_baseline_of_other_code_or_data_is_not_run_as_if_it_were_the_same(baseline, monkeypatch):
-    monkeypatch.setattr(datasets, "VERSION", datasets.VERSION + 1)
+    monkeypatch.setattr(draws, "VERSION", draws.VERSION + 1)
     again = Attempt.objects.repeat(baseline)
     with pytest.raises(JobFailed, match="changed after"):
         compute.compute(again, lambda phase, fraction: None)

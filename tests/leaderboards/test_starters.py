@@ -20,7 +20,7 @@ from scipy import sparse
 from leaderboards.expected import expectation
 from leaderboards.intake.reader import read_submission
 from leaderboards.scoring.score import score_tier
-from modalities import datasets, physics
+from modalities import challenge_files, datasets, physics
 from tests.needs import FULL
 
 STARTERS = Path(__file__).parents[2] / "leaderboards" / "starters"
@@ -39,6 +39,7 @@ def load(key: str) -> physics.Spec:
 def challenge(key: str, tmp_path: Path, settings) -> Path:
     """The public tier's file, built in a folder of its own."""
     settings.TRUTH_DIR, settings.VAR_DIR = tmp_path / "truth", tmp_path
+    settings.MEASUREMENTS_DIR = tmp_path / "measurements"
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -86,7 +87,7 @@ def ideal(key: str, tmp_path: Path) -> Iterator[h5py.Group]:
     """The group H_ideal of a challenge file."""
     with h5py.File(tmp_path / "ideal.h5", "w", libver=("v110", "v110")) as h5:
         group = h5.create_group("H_ideal")
-        datasets._fill_operator(group, load(key), physics.forward(load(key)))
+        challenge_files._fill_operator(group, load(key), physics.forward(load(key)))
         yield group
 
 

@@ -19,7 +19,7 @@ from skimage.metrics import structural_similarity
 from leaderboards import attempt_page, calibration_page, tasks, tells
 from leaderboards.models import Attempt, Board, Bound, Entry, Kind, Origin, Quota, TierScore, Trust
 from leaderboards.scoring import uploads
-from modalities import datasets, physics
+from modalities import datasets, draws, physics
 from modalities.jobs import State
 from tests import challenge
 from tests.factories import make_method, make_user
@@ -190,7 +190,7 @@ def test_what_was_not_calibrated_at_all_is_refused_on_dev_and_costs_nothing(stem
 def test_no_truth_of_a_secret_tier_is_near_the_nominal_spec():
     """So that refusing the nominal spec tells nothing."""
     widest = max(high - low for low, high in physics.spec.TIER_SPAN.values())
-    assert widest * tells.CALIBRATED < datasets.LEAST_MISMATCH
+    assert widest * tells.CALIBRATED < draws.LEAST_MISMATCH
 
 
 def test_the_same_file_twice_is_one_submission(stem, tmp_path):

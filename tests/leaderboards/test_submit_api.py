@@ -103,7 +103,7 @@ def test_what_is_wrong_comes_by_field(program, method):
     answer = program.post(PLACE, {"tier": "hidden", "method": method.slug})
     assert answer.status_code == 400
     assert set(answer.json()) == {"modality", "tier", "file"}
-    assert "nobody can enter the hidden tier" in answer.json()["tier"][0]
+    assert "takes a program instead of a file" in answer.json()["tier"][0]
 
 
 def test_a_file_sent_where_text_is_expected_is_no_file(program, method):

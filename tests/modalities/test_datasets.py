@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 from django.core.files.storage import default_storage
 from scipy import stats
 
-from modalities import datasets, physics
+from modalities import challenge_files, datasets, draws, physics
 from modalities.physics import TIERS, Scene, Spec, load
 from modalities.physics.spec import TIER_SPAN
 
@@ -24,6 +25,7 @@ KEYS = physics.keys()
 @pytest.fixture
 def spec(settings, tmp_path):
     settings.TRUTH_DIR = tmp_path / "truth"
+    settings.MEASUREMENTS_DIR = tmp_path / "measurements"
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {
@@ -130,14 +132,63 @@ def test_the_hidden_tier_has_no_download(spec):
     written = datasets.build(spec, "hidden")
     assert written.name == ""
     assert not list(Path(default_storage.location).rglob("*hidden*"))
-    assert datasets.hidden_challenge_path(spec).exists()
+    assert datasets.measurements_path("stem", "hidden", written.version).exists()
 
 
 def test_truth_lies_where_only_the_scorer_reads(spec, settings):
     datasets.build(spec, "hidden")
-    assert Path(settings.TRUTH_DIR).stat().st_mode & 0o077 == 0
-    for secret in Path(settings.TRUTH_DIR).rglob("*.h5"):
-        assert secret.stat().st_mode & 0o077 == 0
+    for folder in (settings.TRUTH_DIR, settings.MEASUREMENTS_DIR):
+        assert Path(folder).stat().st_mode & 0o077 == 0
+        for secret in Path(folder).rglob("*.h5"):
+            assert secret.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("tier", datasets.RUN)
+def test_measurements_lie_away_from_the_truth_and_hold_none(small, settings, tier):
+    written = datasets.build(small, tier)
+    path = datasets.measurements_path("stem", tier, written.version)
+    assert not path.is_relative_to(settings.TRUTH_DIR)
+    assert not path.is_relative_to(default_storage.location)
+    with h5py.File(path) as h5:
+        assert not [name for name in names_of(h5) if "true" in name]
+    assert not [p for p in Path(settings.TRUTH_DIR).rglob("*") if "challenge" in p.name]
+
+
+def test_measurements_are_found_without_the_key_of_the_data(small, settings):
+    written = datasets.build(small, "hidden")
+    settings.DATA_KEY = ""
+    settings.TRUTH_DIR = Path("/nowhere")
+    path = datasets.measurements_path("stem", "hidden", written.version)
+    assert challenge_files.count_of(path) == len(small.scenes) + 1
+
+
+def test_measurements_of_an_older_release_move_away_from_the_truth(small, settings):
+    written = datasets.build(small, "hidden")
+    path = datasets.measurements_path("stem", "hidden", written.version)
+    old = Path(settings.TRUTH_DIR) / "stem" / f"{written.version}-hidden-challenge.h5"
+    path.rename(old)
+    assert not datasets.is_built(small, "hidden")
+    assert datasets.build(small, "hidden").sha256 == written.sha256
+    assert path.exists()
+    assert not old.exists()
+
+
+def test_a_program_gets_the_samples_in_an_order_that_nothing_in_the_file_tells(small):
+    written = datasets.build(small, "hidden")
+    path = datasets.measurements_path("stem", "hidden", written.version)
+    ys = datasets.load_measurements(small, "hidden")
+    order = [2, 0, *range(3, len(ys)), 1]
+    content = challenge_files.for_program(path, order)
+    with h5py.File(io.BytesIO(content)) as given, h5py.File(path) as whole:
+        assert sorted(given) == sorted(whole)
+        for place, index in enumerate(order):
+            sample = given[datasets.sample_name(place)]
+            assert np.array_equal(sample["y"][:], ys[index].astype("f4"))
+            assert not {"group", "scene"} & set(json.loads(sample.attrs["metadata"]))
+        assert given["sample_00/H_ideal"] == given["sample_01/H_ideal"]
+        assert names_of(given) == names_of(whole)
+    same = challenge_files.for_program(path, [*range(len(ys))])
+    assert abs(len(same) - len(content)) < 4096
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -166,7 +217,7 @@ def test_neither_the_middle_nor_the_nominal_values_are_a_good_guess(key, setting
         settings.DATA_KEY = f"another key {i}"
         found = datasets.draw(spec, "hidden").mismatch
         parts = [found[m.name] / m.perturbed for m in spec.mismatches]
-        assert np.sqrt(np.mean(np.square(parts))) >= datasets.LEAST_MISMATCH
+        assert np.sqrt(np.mean(np.square(parts))) >= draws.LEAST_MISMATCH
 
 
 def test_public_data_do_not_depend_on_the_secret_and_the_others_do(settings):
@@ -283,14 +334,14 @@ def test_a_truth_does_not_show_when_it_is_printed(spec):
 def test_true_values_are_uniform_over_what_is_allowed(settings):
     """One draw in a range, then draws of a whole tier against plain rejection sampling."""
     rng = np.random.default_rng(1)
-    lows, highs = (datasets.ENDS, 0.5 - datasets.MIDDLE), (0.5 + datasets.MIDDLE, 1 - datasets.ENDS)
+    lows, highs = (draws.ENDS, 0.5 - draws.MIDDLE), (0.5 + draws.MIDDLE, 1 - draws.ENDS)
 
     def allowed(count: int) -> np.ndarray:
         u = rng.uniform(size=(count, 3))
         ok = (u > lows[0]) & (u < highs[1]) & ((u < lows[1]) | (u > highs[0]))
         return u[ok.all(axis=1)]
 
-    one = np.array([datasets._between(rng, 0.0, 1.0) for _ in range(4000)])
+    one = np.array([draws._between(rng, 0.0, 1.0) for _ in range(4000)])
     assert stats.ks_2samp(one, allowed(20_000)[:, 0]).pvalue > 1e-5
     spec, drawn = load("stem"), []
     for i in range(1500):
@@ -298,6 +349,6 @@ def test_true_values_are_uniform_over_what_is_allowed(settings):
         drawn.append(parts(spec, "dev"))
     low, high = TIER_SPAN["dev"]
     expected = allowed(20_000)
-    far = np.sqrt(np.mean((low + expected * (high - low)) ** 2, axis=1)) >= datasets.LEAST_MISMATCH
+    far = np.sqrt(np.mean((low + expected * (high - low)) ** 2, axis=1)) >= draws.LEAST_MISMATCH
     for column, wanted in zip(np.transpose(drawn), expected[far].T, strict=True):
         assert stats.ks_2samp(column, wanted).pvalue > 1e-5

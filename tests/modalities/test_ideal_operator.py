@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from modalities import datasets, physics
+from modalities import challenge_files, physics
 from tests import other_systems
 from tests.physics.chains import SYSTEMS, system
 
@@ -23,7 +23,7 @@ SPECS = {key: system(key) for key in SYSTEMS} | {
 def ideal(key: str, tmp_path: Path) -> Iterator[h5py.Group]:
     with h5py.File(tmp_path / "ideal.h5", "w", libver=("v110", "v110")) as h5:
         group = h5.create_group("H_ideal")
-        datasets._fill_operator(group, SPECS[key], physics.forward(SPECS[key]))
+        challenge_files._fill_operator(group, SPECS[key], physics.forward(SPECS[key]))
         yield group
 
 

@@ -78,8 +78,8 @@ def test_make_run_has_one_worker_for_people_and_one_for_the_site():
         for program in serve.programs(0)
         if "--queues" in program.command
     ]
-    assert queues == [{"mail", "scoring", "gallery"}, {BACKGROUND}]
-    assert set.union(*queues) == {queue.name for queue in settings.CELERY_TASK_QUEUES}
+    assert queues == [{"mail", "scoring", "gallery"}, {BACKGROUND}, {"programs"}]
+    assert set.union(*queues) == set(settings.PWM_QUEUES)
 
 
 def test_a_job_in_a_queue_without_a_worker_has_a_place_and_no_time(monkeypatch):

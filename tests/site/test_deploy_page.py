@@ -63,7 +63,7 @@ def test_every_command_of_the_page_exists() -> None:
 
 def test_the_table_has_a_worker_for_every_queue(settings) -> None:
     served = re.findall(r"--queues (\S+)", " ".join(ROWS.values()))
-    known = {queue.name for queue in settings.CELERY_TASK_QUEUES}
+    known = set(settings.PWM_QUEUES)
     assert {name for queues in served for name in queues.split(",")} == known
 
 

@@ -40,7 +40,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
 @pytest.fixture(scope="module")
 def full(small: Disk) -> Iterator[Site]:
     """A site whose database has room, and whose files lie on that disk."""
-    places = {"PWM_STORAGE": "media", "PWM_PRIVATE_STORAGE": "private", "PWM_TRUTH": "truth"}
+    places = {"PWM_STORAGE": "media", "PWM_PRIVATE_STORAGE": "private", "PWM_TRUTH": "truth"} | {
+        "PWM_MEASUREMENTS": "measurements"
+    }
     given = {name: str(small.path / folder) for name, folder in places.items()}
     with site(
         small.path.parent, DJANGO_SETTINGS_MODULE=PLAIN, TMPDIR=str(small.path), **given

@@ -61,7 +61,7 @@ class Secrets:
                         self.numbers[text.strip("-").encode()] = f"{tier} {name}"
             for i, x in enumerate(truth.x):
                 self._add_object(f"{tier} object {i}", x)
-            for path in Path(site_settings.TRUTH_DIR).rglob(f"*-{tier}-*.h5"):
+            for path in _secret_files(tier):
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 self.needles[digest.encode()] = f"hash of {path.name}"
 
@@ -169,9 +169,14 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
     assert not secrets.told_by(logged.encode())
 
 
+def _secret_files(tier: str = "") -> list[Path]:
+    truths = Path(site_settings.TRUTH_DIR).rglob(f"*-{tier}*.h5")
+    return [*truths, *Path(site_settings.MEASUREMENTS_DIR).rglob("*-hidden.h5")]
+
+
 def _secret_names() -> list[str]:
-    root = Path(site_settings.TRUTH_DIR)
-    return [f"../truth/{path.relative_to(root)}" for path in root.rglob("*.h5")]
+    root = Path(site_settings.TRUTH_DIR).parent
+    return [f"../{path.relative_to(root)}" for path in _secret_files()]
 
 
 def test_the_walker_finds_what_it_looks_for(stem, tmp_path):

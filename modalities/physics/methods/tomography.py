@@ -35,7 +35,7 @@ METHODS: Mapping[str, Method] = {
             "variational",
             cs,
             "Finds the density of least total variation that explains the views and is nowhere "
-            "negative: a preconditioned primal-dual method, started from SIRT.",
+            "negative: a preconditioned primal-dual method, started from back-projection.",
             "Leary, Saghi, Midgley & Holland (2013), Ultramicroscopy 131, 70",
         ),
     )
