@@ -10,11 +10,11 @@ import os
 import sys
 from pathlib import Path
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "pwmsite.settings"
+from django.conf import settings
 
-import django
-
-django.setup()
+settings.configure(
+    PWM_RUNTIME=os.environ["PWM_RUNTIME"], PWM_RUN_CGROUP="", VAR_DIR=os.environ["PWM_VAR"]
+)
 
 import h5py  # noqa: E402, F401
 

@@ -92,11 +92,10 @@ def test_without_a_bubblewrap_that_works_every_run_is_blocked(script, guard, pro
 
 REFUSING = """
 import errno, os, sys
-os.environ["DJANGO_SETTINGS_MODULE"] = "pwmsite.settings"
+from django.conf import settings
+settings.configure(PWM_RUNTIME=sys.argv[2], PWM_RUN_CGROUP="")
 sys.path.insert(0, "leaderboards/guards")
 import kernel_guards as guards
-import django
-django.setup()
 refuse = (guards.GIVE, 0, 0, guards.REFUSE | errno.EPERM)
 allow = (guards.GIVE, 0, 0, guards.ALLOW)
 filters = {
@@ -120,9 +119,12 @@ print(found.missing, outcome.reason, outcome.detail)
 
 @pytest.mark.skipif("os.uname().machine != 'x86_64'", reason="The numbers are those of x86_64.")
 @pytest.mark.parametrize("guard", ["seccomp", "user namespaces"])
-def test_a_kernel_that_refuses_a_guard_blocks_every_run_and_the_guard_is_named(guard):
+def test_a_kernel_that_refuses_a_guard_blocks_every_run_and_the_guard_is_named(guard, settings):
     done = subprocess.run(
-        [sys.executable, "-c", REFUSING, guard], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", REFUSING, guard, settings.PWM_RUNTIME],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.stdout.startswith(f"('{guard}',) blocked"), (done.stdout, done.stderr)
     assert guard in done.stdout.split("blocked")[1]

@@ -45,7 +45,10 @@ class Ended(Exception):
 def main() -> None:
     config = json.loads(sys.stdin.buffer.readline())
     library = guards.libc()
-    signal.signal(signal.SIGTERM, stop)
+    # It is noted, never raised: an exception could come while another is dealt with, and the run's
+    # groups would stay.
+    asked_to_stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: asked_to_stop.append(number))
     guards.prctl(library, "end with the parent", guards.PR_SET_PDEATHSIG, signal.SIGTERM)
     guards.prctl(library, "subreaper", guards.PR_SET_CHILD_SUBREAPER, 1)
     if os.getppid() != config["parent"]:
@@ -56,17 +59,12 @@ def main() -> None:
         return
     try:
         run.start()
-        run.watch()
+        run.watch(asked_to_stop)
     except Ended as ended:
         ending = ended
     except Exception as error:
         ending = Ended("server", f"The launcher failed: {type(error).__name__}: {error}.")
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     answer(run, run.close(ending))
-
-
-def stop(*_: object) -> None:
-    raise Ended("server", "The run was ended from outside.")
 
 
 def answer(run: "Run", ending: Ended) -> None:
@@ -178,13 +176,13 @@ class Run:
             os.write(log_end, f"launcher: {error}\n".encode())
             raise
 
-    def watch(self) -> None:
+    def watch(self, asked_to_stop: list[int]) -> None:
         """Look at the run until it ends; raise Ended."""
         poll = select.poll()
         for descriptor in (0, self.log_pipe, self.status):
             poll.register(descriptor, select.POLLIN)
         looked_at = 0.0
-        while True:
+        while not asked_to_stop:
             for descriptor, event in poll.poll(TICK_SECONDS * 1000):
                 if descriptor == 0:
                     raise Ended("server", "The worker let go of the run.")
@@ -198,6 +196,7 @@ class Run:
             if now - looked_at >= TICK_SECONDS:
                 looked_at = now
                 self._look()
+        raise Ended("server", "The run was ended from outside.")
 
     def _read(self, descriptor: int) -> bool:
         """Take what there is to read, at most 64 KiB; return whether there was something."""
