@@ -34,21 +34,21 @@ def done(attempt: Attempt) -> Attempt:
     return attempt
 
 
-def run_baseline(stem, variant: Variant) -> Attempt:
+def run_baseline(stem, variant: Variant, tier: str) -> Attempt:
     baselines.queue_missing(stem)
     wanted = Attempt.objects.filter(method__physics_name="wiener", variant=variant)
-    return done(wanted.get(tier="dev"))
+    return done(wanted.get(tier=tier))
 
 
 @pytest.fixture
 def baseline(stem) -> Attempt:
-    return run_baseline(stem, Variant.GRADIENT)
+    return run_baseline(stem, Variant.GRADIENT, "dev")
 
 
 @pytest.fixture
 def quick_baseline(stem) -> Attempt:
     """One that calibrates nothing."""
-    return run_baseline(stem, Variant.NOMINAL)
+    return run_baseline(stem, Variant.NOMINAL, "public")
 
 
 @pytest.fixture
