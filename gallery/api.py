@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from modalities.models import Modality
 
-from . import gallery_page
+from . import gallery_page, run_line
 from .models import Run, RunEvent, SceneResult
 
 
@@ -34,7 +34,7 @@ class ResultSerializer(serializers.ModelSerializer[SceneResult]):
         address = self.context["request"].build_absolute_uri
         kinds = ("truth", "measurement", "reconstruction", "difference", "arrays")
         names = {kind: getattr(result, kind).name for kind in kinds}
-        return {kind: address(gallery_page.file_url(result.run_id, n)) for kind, n in names.items()}
+        return {kind: address(run_line.file_url(result.run_id, n)) for kind, n in names.items()}
 
 
 class EventSerializer(serializers.ModelSerializer[RunEvent]):
@@ -118,7 +118,7 @@ class MeanSerializer(serializers.Serializer[gallery_page.Mean]):
     source = ScoreSerializer(allow_null=True)
 
 
-class RunLineSerializer(serializers.Serializer[gallery_page.RunLine]):
+class RunLineSerializer(serializers.Serializer[run_line.RunLine]):
     id = serializers.UUIDField()
     url = serializers.CharField()
     state = serializers.CharField()

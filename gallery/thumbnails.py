@@ -11,8 +11,8 @@ from django.db.models import Avg, F, Max, OuterRef, Q, QuerySet, Subquery
 from modalities.figures import decibels, fixed
 from modalities.models import Modality
 
-from .gallery_page import file_url
 from .models import Group, Run, Scenario
+from .run_line import file_url
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations

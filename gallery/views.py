@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from modalities.jobs import State
 from modalities.models import Modality
 
-from . import gallery_page
+from . import gallery_page, run_line
 from .models import Run
 from .permission import may_cancel, may_compute, refusal
 
@@ -51,11 +51,11 @@ def run(request: HttpRequest, pk: UUID) -> HttpResponse:
         request,
         "gallery/run.html",
         {
-            "run": gallery_page.line(found, found.modality.key),
+            "run": run_line.line(found, found.modality.key),
             "gallery": gallery_page.of_run(found),
             "modality": found.modality,
             "events": list(found.events.all()),
-            "forecast": gallery_page.forecast_of(found),
+            "forecast": run_line.forecast_of(found),
             "may_cancel": may_cancel(request.user, found),
         },
     )
@@ -70,8 +70,8 @@ def progress(request: HttpRequest, pk: UUID) -> HttpResponse:
     """
     found = get_object_or_404(Run.objects.select_related("modality", "started_by"), pk=pk)
     context = {
-        "run": gallery_page.line(found, found.modality.key),
-        "forecast": gallery_page.forecast_of(found),
+        "run": run_line.line(found, found.modality.key),
+        "forecast": run_line.forecast_of(found),
         "may_cancel": may_cancel(request.user, found),
     }
     status = HTMX_STOP_POLLING if found.has_ended else 200

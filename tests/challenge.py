@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import h5py
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
 from django.db.models.functions import Now
 
 from leaderboards import ranking, tasks
@@ -19,13 +21,15 @@ from leaderboards.catalogue import enlist, sync_everything
 from leaderboards.models import QUEUES, Attempt, Kind, Method
 from leaderboards.scoring.compute import compute
 from leaderboards.views.methods import STARTERS
-from modalities import datasets
+from modalities import datasets, physics
 from modalities.jobs import State, worker
 from modalities.models import Dataset, Modality
 
 from .factories import make_method, make_modality
+from .sites import made_once
 
 PASSWORD = "correct horse"
+ROWS = "datasets.json"  # what is known of the data, by tier
 
 
 def move_in(settings: Any, folder: Path) -> None:
@@ -39,7 +43,7 @@ def move_in(settings: Any, folder: Path) -> None:
 
 
 def open_challenge(settings: Any, folder: Path, catalogue: bool = True) -> Modality:
-    """Give STEM with the data of its tiers, which are made once per folder.
+    """Give STEM with the data of its tiers in ``folder``; a run of the tests makes them once.
 
     catalogue: fill in all that pages show of it; without, only the methods that run here, which
     takes a tenth of the time.
@@ -50,27 +54,37 @@ def open_challenge(settings: Any, folder: Path, catalogue: bool = True) -> Modal
     else:
         make_modality("stem")
         enlist()
-    stem, kept = Modality.objects.get(key="stem"), folder / "datasets.json"
-    if kept.exists():  # only the rows went with the test before
-        Dataset.objects.bulk_create(
-            Dataset(modality=stem, **row) for row in json.loads(kept.read_text())
-        )
-    else:
-        call_command("build_datasets", "stem", stdout=io.StringIO())
-        rows = stem.datasets.values("tier", "version", "file", "sha256", "size")
-        kept.write_text(json.dumps(list(rows)))
+    stem, rows = Modality.objects.get(key="stem"), folder / ROWS
+    if not rows.exists():
+
+        def build(draft: Path) -> None:
+            move_in(settings, draft)
+            written = {tier: datasets.build(stem.spec, tier) for tier in physics.TIERS}
+            (draft / ROWS).write_text(json.dumps({t: asdict(w) for t, w in written.items()}))
+
+        made = made_once("data of STEM", build)
+        move_in(settings, folder)
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+    for tier, row in json.loads(rows.read_text()).items():
+        row["file"] = row.pop("name")
+        Dataset.objects.create(modality=stem, tier=tier, **row)
     return stem
 
 
-def starter_writes(folder: Path, challenge: bytes, name: str) -> bytes:
-    """Run the starter on a downloaded challenge file; give the submission that it wrote."""
-    target = folder / f"{name}-submission.h5"
-    if not target.exists():
-        source = folder / f"{name}-challenge.h5"
+def starter_writes(challenge: bytes) -> bytes:
+    """Run the starter on a downloaded challenge file; give the submission that it wrote.
+
+    The same file needs it once in a run of the tests.
+    """
+
+    def write(draft: Path) -> None:
+        source, target = draft / "challenge.h5", draft / "submission.h5"
         source.write_bytes(challenge)
         command = [sys.executable, "-I", STARTERS / "stem.py", source, target]
         subprocess.run(command, check=True, env={"OMP_NUM_THREADS": "1"})
-    return target.read_bytes()
+
+    of = hashlib.sha256(challenge).hexdigest()[:16]
+    return (made_once(f"submission for {of}", write) / "submission.h5").read_bytes()
 
 
 def calibrated(content: bytes, modality: Modality, tier: str, error: float = 0.03) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.servers import Postgres
-from tests.needs import needs
+from tests.needs import FULL, needs
 from tests.sites import Site, site, wait
 
 LEASE = 15.0
@@ -97,6 +97,7 @@ def jumps_during(of: Site, clock: Clock) -> list[int]:
     return begun
 
 
+@pytest.mark.skipif(not FULL, reason="the long form: PWM_FULL_TESTS=1")
 @pytest.mark.parametrize("whose", ["worker", "web"])
 def test_a_jump_of_a_clock_beside_the_database_costs_nothing(
     distributed: Site, clocks: dict[str, Clock], whose: str
@@ -104,6 +105,7 @@ def test_a_jump_of_a_clock_beside_the_database_costs_nothing(
     assert jumps_during(distributed, clocks[whose]) == [1, 1]
 
 
+@pytest.mark.skipif(not FULL, reason="the long form: PWM_FULL_TESTS=1")
 def test_a_jump_of_the_databases_clock_costs_a_try_at_most(
     distributed: Site, clocks: dict[str, Clock]
 ):

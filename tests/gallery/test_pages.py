@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 from django.urls import reverse
 
-from gallery import charts, gallery_page, snapshot
+from gallery import charts, gallery_page, run_line, snapshot
 from gallery.models import Run
 from gallery.permission import RUNS_PER_HOUR
 from modalities.jobs import State
@@ -120,7 +120,7 @@ def test_run_page_tells_its_history(client, stem):
 
 def test_waiting_run_knows_its_place(stem):
     run = make_run(stem)
-    assert gallery_page.forecast_of(Run.objects.get(pk=run.pk)).place == 1
+    assert run_line.forecast_of(Run.objects.get(pk=run.pk)).place == 1
 
 
 def test_only_who_started_a_run_may_cancel_it(client, stem, public_site):

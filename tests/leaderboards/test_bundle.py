@@ -45,7 +45,7 @@ def scored(stem, client, folder) -> Entry:
     client.force_login(ada)
     method = challenge.own_method(ada, stem)
     for tier in ("public", "dev"):
-        written = challenge.starter_writes(folder, challenge.download(client, tier), tier)
+        written = challenge.starter_writes(challenge.download(client, tier))
         if tier == "dev":
             written = challenge.calibrated(written, stem, tier)
         client.post("/submissions/new/", challenge.form_data(method, written, tier))

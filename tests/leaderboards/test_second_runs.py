@@ -34,11 +34,21 @@ def done(attempt: Attempt) -> Attempt:
     return attempt
 
 
+def run_baseline(stem, variant: Variant, tier: str) -> Attempt:
+    baselines.queue_missing(stem)
+    wanted = Attempt.objects.filter(method__physics_name="wiener", variant=variant)
+    return done(wanted.get(tier=tier))
+
+
 @pytest.fixture
 def baseline(stem) -> Attempt:
-    baselines.queue_missing(stem)
-    wanted = Attempt.objects.filter(method__physics_name="wiener", variant=Variant.GRADIENT)
-    return done(wanted.get(tier="dev"))
+    return run_baseline(stem, Variant.GRADIENT, "dev")
+
+
+@pytest.fixture
+def quick_baseline(stem) -> Attempt:
+    """One that calibrates nothing."""
+    return run_baseline(stem, Variant.NOMINAL, "public")
 
 
 @pytest.fixture
@@ -46,7 +56,7 @@ def file(stem, folder) -> Attempt:
     ada = make_user()
     method, client = challenge.own_method(ada, stem), Client()
     client.force_login(ada)
-    written = challenge.starter_writes(folder, challenge.download(client, "public"), "public")
+    written = challenge.starter_writes(challenge.download(client, "public"))
     client.post("/submissions/new/", challenge.form_data(method, written))
     return done(Attempt.objects.files().get())
 
@@ -81,9 +91,11 @@ def test_stored_bytes_that_have_changed_are_noticed(file):
     assert (second.state, second.error_code) == (State.FAILED, "changed")
 
 
-def test_a_baseline_of_other_code_or_data_is_not_run_as_if_it_were_the_same(baseline, monkeypatch):
+def test_a_baseline_of_other_code_or_data_is_not_run_as_if_it_were_the_same(
+    quick_baseline, monkeypatch
+):
     monkeypatch.setattr(draws, "VERSION", draws.VERSION + 1)
-    again = Attempt.objects.repeat(baseline)
+    again = Attempt.objects.repeat(quick_baseline)
     with pytest.raises(JobFailed, match="changed after"):
         compute.compute(again, lambda phase, fraction: None)
 

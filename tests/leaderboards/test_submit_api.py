@@ -56,7 +56,7 @@ def send(program, method, content: bytes = b"content", tier: str = "public", **m
 @scoring
 def test_the_score_is_the_one_that_anybody_computes_from_the_public_file(program, method, folder):
     public = challenge.download(program, "public")
-    written = challenge.starter_writes(folder, public, "public")
+    written = challenge.starter_writes(public)
     answer = send(program, method, written, code_url="https://example.org/code")
     assert answer.status_code == 201, answer.content
     assert answer.json()["state"] == "queued"
@@ -85,7 +85,7 @@ def _scored_by_hand(public: bytes, written: bytes) -> float:
 
 @scoring
 def test_on_dev_numbers_are_rounded_and_scenes_are_left_out(program, method, folder):
-    written = challenge.starter_writes(folder, challenge.download(program, "dev"), "dev")
+    written = challenge.starter_writes(challenge.download(program, "dev"))
     written = challenge.calibrated(written, method.modalities.get(), "dev", error=0.2)
     place = f"{PLACE}{send(program, method, written, 'dev').json()['id']}/"
     challenge.score_all()

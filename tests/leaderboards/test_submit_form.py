@@ -53,7 +53,7 @@ def method(ada, stem):
 
 
 def starter_file(client, folder, tier: str = "public") -> bytes:
-    return challenge.starter_writes(folder, challenge.download(client, tier), tier)
+    return challenge.starter_writes(challenge.download(client, tier))
 
 
 def send(client, method, content: bytes, tier: str = "public", **more):

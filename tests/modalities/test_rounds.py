@@ -51,7 +51,7 @@ def test_all_checks_see_one_state_while_others_write(database, tmp_path: Path, r
             connected.execute("CREATE DATABASE rounds")
         environment["PWM_DATABASE_URL"] = url.removesuffix("/pwm") + "/rounds"
     with site(tmp_path, **environment) as live:
-        live.manage("migrate", "--verbosity", "0")
+        live.migrate()
         live.do(LIVE)
         assert live.do("invariants.problems(everything=False)") == []
         assert live.do("Checked.objects.filter(name='written meanwhile').count()") == 1

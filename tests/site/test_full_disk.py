@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.disks import Disk, disk
-from tests.sites import PLAIN, ROOT, Site, site
+from tests.sites import PLAIN, ROOT, Site, site, tables
 
 PEOPLE = """
 from django.contrib.auth.models import User
@@ -148,8 +148,12 @@ def test_logs_that_cannot_be_written_stop_nothing(full: Site, small: Disk):
 
 
 def test_a_database_that_is_full_is_a_full_disk(tmp_path: Path):
-    with disk(tmp_path / "var", "2m") as var, site(var.path, DJANGO_SETTINGS_MODULE=PLAIN) as made:
+    """Its tables are there, and the catalogue does not fit."""
+    before = tmp_path / "tables"
+    size = f"{before.write_bytes(tables()) // 1024 + 100}k"
+    with disk(tmp_path / "var", size) as var, site(var.path, DJANGO_SETTINGS_MODULE=PLAIN) as made:
         made.prefix = var.enter
+        var.run("cp", str(before), f"{var.path}/pwm.sqlite3")
         done = subprocess.run(
             [*var.enter, sys.executable, "manage.py", "prepare"],
             cwd=ROOT,

@@ -44,7 +44,7 @@ class Deployment:
         headers = {"Host": "pwm.example.org", "X-Forwarded-Proto": scheme}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
         try:
-            with urllib.request.build_opener(Stay).open(request, timeout=30) as page:
+            with urllib.request.build_opener(Stay).open(request, timeout=PATIENCE) as page:
                 return page.status, dict(page.headers), page.read()
         except urllib.error.HTTPError as refused:
             return refused.code, dict(refused.headers), refused.read()
@@ -155,7 +155,7 @@ def test_another_host_is_refused(deployment: Deployment) -> None:
         headers={"Host": "evil.example.org", "X-Forwarded-Proto": "https"},
     )
     with pytest.raises(urllib.error.HTTPError, match="400"):
-        urllib.request.urlopen(request, timeout=30)
+        urllib.request.urlopen(request, timeout=PATIENCE)
 
 
 def test_metrics_are_not_public(deployment: Deployment) -> None:

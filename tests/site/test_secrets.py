@@ -26,10 +26,15 @@ from modalities.jobs import State
 from pwmsite.models import ApiToken
 from tests import challenge
 from tests.factories import make_user
+from tests.needs import FULL
 from tests.site.walking import walk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = ("dev", "hidden")
+# Who walks the site: the staff see the most, and the public the least.
+WALKERS = (
+    ("anybody", "a competitor", "a program", "the staff") if FULL else ("a competitor", "the staff")
+)
 NUMBER = re.compile(rb"\d+\.\d+")
 
 
@@ -126,7 +131,7 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
     }
     people["a competitor"].force_login(ada)
     people["the staff"].force_login(staff)
-    written = challenge.starter_writes(folder, challenge.download(people["anybody"], "dev"), "dev")
+    written = challenge.starter_writes(challenge.download(people["anybody"], "dev"))
     near = challenge.calibrated(written, stem, "dev")
     form = "/submissions/new/"
     sent = people["a competitor"].post(form, challenge.form_data(method, near, "dev"))
@@ -153,11 +158,14 @@ def test_no_answer_file_or_log_line_gives_the_truth_away(stem, folder, caplog, c
     secrets = Secrets(stem)
     assert len(secrets.needles) > 30
     assert len(secrets.numbers) > 10
-    for who, client in people.items():
-        pages = walk(client, start)
+    looked_at: set[bytes] = set()
+    for who in WALKERS:
+        pages = walk(people[who], start)
         assert len(pages) > 20
         for place, content in pages.items():
-            assert not secrets.told_by(content), f"{place}, as {who} sees it"
+            if content not in looked_at:
+                assert not secrets.told_by(content), f"{place}, as {who} sees it"
+        looked_at.update(pages.values())
     for path in Path(site_settings.MEDIA_ROOT).rglob("*"):
         if path.is_file():
             assert not secrets.told_by(path.read_bytes()), path

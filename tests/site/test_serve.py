@@ -156,6 +156,12 @@ def names(memory: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, serve.Progr
     return {program.name: program for program in serve.programs(3, serve.plan())}
 
 
+def queues(program: serve.Program) -> list[str]:
+    """List the queues that a worker serves; none for another program."""
+    given = program.command
+    return given[given.index("--queues") + 1].split(",") if "--queues" in given else []
+
+
 def test_a_machine_with_little_memory_computes_one_thing_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -165,12 +171,10 @@ def test_a_machine_with_little_memory_computes_one_thing_at_a_time(
     assert worker.waits_for is little["Filling the site"]
     assert worker.command[worker.command.index("--concurrency") + 1] == "1"
     served = [
-        queue
-        for program in much.values()
-        if "--queues" in program.command
-        for queue in program.command[program.command.index("--queues") + 1].split(",")
+        sorted(queue for p in plan.values() for queue in queues(p)) for plan in (little, much)
     ]
-    assert sorted(worker.command[worker.command.index("--queues") + 1].split(",")) == sorted(served)
+    assert served[0] == served[1]
+    assert set(queues(little["The runner"])).isdisjoint(queues(worker))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# Plugins that take long to load and that no such test needs.
+WITHOUT = ("schemathesis", "playwright", "hypothesispytest", "anyio")
 FILES = {
     "conftest.py": "from tests.conftest import *",
     "test_whole.py": "import pytest\npytest.skip('nothing to see', allow_module_level=True)",
@@ -24,6 +26,7 @@ def run(folder: Path, *options: str, **environment: str) -> str:
     for name, content in FILES.items():
         (folder / name).write_text(content)
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), *options]
+    command += [f"-pno:{name}" for name in WITHOUT]
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST") and k != "CI"}
     path = {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
