@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -64,6 +63,8 @@ def measurement_scale(y: Array) -> Scale:
 
 def webp(planes: list[Array], scale: Scale, colours: str) -> bytes:
     """Encode planes below each other with matplotlib's colour map ``colours``."""
+    from matplotlib import colormaps  # takes half a second, which only those who draw need
+
     low, high = scale
     image = Image.fromarray(
         colormaps[colours](np.clip((_below(planes) - low) / (high - low), 0, 1), bytes=True)

@@ -1,5 +1,6 @@
 """The Celery application; its settings are Django's, with the prefix ``CELERY_``."""
 
+import gc
 import json
 import multiprocessing
 import os
@@ -54,6 +55,12 @@ def prepare_to_stop(**kwargs: object) -> None:
     from modalities.jobs import worker
 
     worker.stopping = multiprocessing.get_context("fork").Event()
+
+
+@signals.worker_before_create_process.connect
+def share_what_is_loaded(**kwargs: object) -> None:
+    """Before a process is forked: the collector would write to all that both could share."""
+    gc.freeze()
 
 
 @signals.celeryd_after_setup.connect

@@ -27,7 +27,9 @@ from pwmsite.bootstrap import ROOT, say
 GRACE = 8.0  # seconds that a process has to end by itself before it is killed
 LONGEST_PAUSE = 30.0
 HEALTHY = 60.0  # a process that lived so long starts again without a pause
-LITTLE_MEMORY = 3 << 30  # bytes; two tomographic computations at once take more than 2 GB
+# In bytes: what a computation for a tilt series takes, what everything else takes together, and
+# below what two of them at once would be too much (docs/scale.md).
+COMPUTATION, REST, LITTLE_MEMORY = 1 << 30, 1 << 30, 3 << 30
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
@@ -142,14 +144,46 @@ def _worker(name: str, processes: int, *options: str) -> list[str]:
     return [*command, "--without-gossip", "--without-mingle", "--loglevel", "WARNING", *options]
 
 
-def programs(listener: int) -> list[Program]:
+@dataclass(frozen=True)
+class Plan:
+    """How many processes compute, by the cores and the memory of the machine.
+
+    ``site``: at what the site computes by itself. ``people``: at what people wait for, which is
+    never behind the former; none where memory is so little that all share one process.
+    """
+
+    cores: int
+    memory: int
+    site: int
+    people: int
+
+    def __str__(self) -> str:
+        machine = f"{self.cores} core{'s' * (self.cores > 1)}, {self.memory / 1e9:.1f} GB of memory"
+        if not self.people:
+            return f"{machine}: one process computes everything, after the data are made."
+        return f"{machine}: {self.people} processes compute for people, {self.site} for the site."
+
+
+def plan() -> Plan:
+    """Decide it. ``PWM_WORKERS`` says how many, whatever the memory."""
+    cores, bytes_ = len(os.sched_getaffinity(0)), memory()
+    if asked := os.environ.get("PWM_WORKERS"):
+        return Plan(cores, bytes_, int(asked), max(2, int(asked)))
+    if bytes_ < LITTLE_MEMORY:
+        return Plan(cores, bytes_, 1, 0)
+    room = (bytes_ - REST) // COMPUTATION
+    site = min(cores, max(1, room - 2))
+    # Two for people at least: a file is scored in a second, a gallery takes minutes.
+    return Plan(cores, bytes_, site, max(2, min(cores, room - site)))
+
+
+def programs(listener: int, by: Plan) -> list[Program]:
     """Return the site's processes: web server, workers, and the one that fills an empty site."""
     python = sys.executable
     one_thread = {
         name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     }
     web = [python, "-m", "gunicorn", "-c", "pwmsite/server.py"]
-    processes = int(os.environ.get("PWM_WORKERS") or len(os.sched_getaffinity(0)))
     site = Program("The web server", web, {"PWM_BIND": f"fd://{listener}"}, passed=(listener,))
     filling = Program(
         "Filling the site",
@@ -167,25 +201,21 @@ def programs(listener: int) -> list[Program]:
         withheld=SECRETS,
         niceness=10,
     )
-    if "PWM_WORKERS" not in os.environ and memory() < LITTLE_MEMORY:
+    if not by.people:
         # One computation at a time: the data first, which take the most, then what is queued.
         # A process that has grown beyond 600 MB (given in KiB) is replaced after its job.
-        alone = _worker("one", 1, "--beat", "--max-memory-per-child", "600000")
+        alone = _worker("one", by.site, "--beat", "--max-memory-per-child", "600000")
         site.environment["PWM_WEB_PROCESSES"] = os.environ.get("PWM_WEB_PROCESSES", "1")
-        return [
-            site,
-            filling,
-            Program("The worker", alone, one_thread, niceness=5, waits_for=filling),
-            runner,
-        ]
+        worker = Program("The worker", alone, one_thread, niceness=5, waits_for=filling)
+        found = [site, filling, worker, runner]
+        for program in found:  # each thread's arena of malloc would keep what it once had
+            program.environment |= {"MALLOC_ARENA_MAX": "2"}
+        return found
+    people, background = _worker("people", by.people, "--beat"), _worker("site", by.site)
     return [
-        site,
-        # Pages come first, then what people wait for, which is never behind what the site computes
-        # by itself. Two processes at least: a file is scored in a second, a gallery takes minutes.
-        Program(
-            "The worker", _worker("people", max(2, processes), "--beat"), one_thread, niceness=5
-        ),
-        Program("The background worker", _worker("site", processes), one_thread, niceness=15),
+        site,  # pages come first, then what people wait for
+        Program("The worker", people, one_thread, niceness=5),
+        Program("The background worker", background, one_thread, niceness=15),
         runner,
         filling,
     ]
@@ -267,10 +297,11 @@ def main() -> int:
     signal.signal(signal.SIGINT, _ask_to_stop)
     signal.signal(signal.SIGTERM, _ask_to_stop)
     os.environ["PWM_COLLECTED"] = "1"  # the web server collects the static files when it starts
-    running = programs(listener)
+    by = plan()
+    running = programs(listener, by)
     try:
         keep_to_owner(Path(os.environ.get("PWM_VAR") or ROOT / "var"))
-        for line in features.missing():
+        for line in (str(by), *features.missing()):
             say(line)
         if code := prepare():
             return code

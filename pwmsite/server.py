@@ -1,5 +1,6 @@
 """Settings of gunicorn, at home and in production: ``gunicorn -c pwmsite/server.py``."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 control_socket_disable = True
 errorlog = "-"
 loglevel = os.environ.get("PWM_LOG_LEVEL", "warning").lower()
+
+
+def when_ready(server: Any) -> None:
+    """Before the processes are forked: the collector would write to all that they could share."""
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -7,10 +7,11 @@ headers ``linux/landlock.h``, ``linux/seccomp.h`` and ``linux/filter.h``.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -19,7 +20,9 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
 _LANDLOCK_CREATE_RULESET = 444
+_LANDLOCK_ADD_RULE = 445
 _LANDLOCK_RESTRICT_SELF = 446
+_LANDLOCK_RULE_PATH_BENEATH = 1
 # Number of file rights that each version of Landlock knows; TCP rights came with 4, scopes with 6.
 _LANDLOCK_FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}
 _LANDLOCK_FILE_RIGHTS_NEWEST = 16
@@ -60,13 +63,17 @@ def prctl(lib: ctypes.CDLL, layer: str, option: int, *args: object) -> None:
         raise LockdownError(f"the kernel refused the layer '{layer}' ({errno_text()})")
 
 
-def landlock(lib: ctypes.CDLL) -> None:
-    """Handle every right that this kernel knows and allow none of them."""
+def landlock(lib: ctypes.CDLL, folder: int = -1, rights_below: int = 0) -> None:
+    """Handle every right that this kernel knows, and allow none of them but some below a folder.
+
+    folder: an open descriptor, or -1 for none. rights_below: LANDLOCK_ACCESS_FS_… of its files.
+    """
     version = lib.syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)
     if version < 1:
         raise LockdownError(f"the kernel has no Landlock ({errno_text()})")
     rights = _LANDLOCK_FILE_RIGHTS.get(version, _LANDLOCK_FILE_RIGHTS_NEWEST)
-    handled = struct.pack("=Q", (1 << rights) - 1)
+    known = (1 << rights) - 1
+    handled = struct.pack("=Q", known)
     if version >= 4:
         handled += struct.pack("=Q", 0b11)
     if version >= 6:
@@ -74,6 +81,10 @@ def landlock(lib: ctypes.CDLL) -> None:
     ruleset = lib.syscall(_LANDLOCK_CREATE_RULESET, handled, len(handled), 0)
     if ruleset < 0:
         raise LockdownError(f"Landlock gave no ruleset ({errno_text()})")
+    rule = struct.pack("=Qi", rights_below & known, folder)
+    kind = _LANDLOCK_RULE_PATH_BENEATH
+    if folder >= 0 and lib.syscall(_LANDLOCK_ADD_RULE, ruleset, kind, rule, 0) != 0:
+        raise LockdownError(f"Landlock took no rule ({errno_text()})")
     if lib.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0) != 0:
         raise LockdownError(f"Landlock did not hold ({errno_text()})")
     os.close(ruleset)
@@ -84,6 +95,25 @@ def seccomp(lib: ctypes.CDLL, program: bytes) -> None:
     buffer = ctypes.create_string_buffer(program, len(program))
     fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
     prctl(lib, "seccomp", PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog)
+
+
+def allow_only(machine: str, calls: Sequence[int]) -> bytes:
+    """Assemble a filter: another architecture is killed, a call not listed gets EPERM."""
+    lines = [
+        (LOAD, 0, 0, 4),
+        (EQUAL, 1, 0, AUDIT_ARCH[machine]),
+        (GIVE, 0, 0, KILL),
+        (LOAD, 0, 0, 0),
+    ]
+    for i, number in enumerate(calls):
+        lines.append((EQUAL, len(calls) - i, 0, number))
+    return assemble([*lines, (GIVE, 0, 0, REFUSE | errno.EPERM), (GIVE, 0, 0, ALLOW)])
+
+
+def memory_in_use() -> int:
+    """Return the bytes of address space that this process has, which RLIMIT_AS counts."""
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[0]) * resource.getpagesize()
 
 
 def assemble(instructions: Iterable[Instruction]) -> bytes:

@@ -7,7 +7,6 @@ allow-list of the few system calls that computing on memory needs.
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import resource
@@ -19,7 +18,7 @@ NOBODY = 65534
 
 # System calls that stay allowed, per architecture: memory, reading and writing what is already
 # open, clocks, signals to return from, and leaving. Anything else fails with EPERM.
-_ALLOWED = {
+COMPUTING = {
     "x86_64": (
         # read write close fstat lseek mmap mprotect munmap brk
         *(0, 1, 3, 5, 8, 9, 10, 11, 12),
@@ -49,7 +48,7 @@ def lock_down(cpu_seconds: int, memory_bytes: int) -> None:
     ``cpu_seconds`` and ``memory_bytes`` are what may be used from now on, on top of what is in use.
     """
     libc = guards.libc()
-    memory_in_use = _memory_in_use()
+    memory_in_use = guards.memory_in_use()
     if os.geteuid() == 0:
         guards.become(NOBODY)
     guards.prctl(libc, "no new privileges", guards.PR_SET_NO_NEW_PRIVS, 1)
@@ -57,11 +56,6 @@ def lock_down(cpu_seconds: int, memory_bytes: int) -> None:
     guards.landlock(libc)
     _limit(cpu_seconds, memory_in_use + memory_bytes)
     guards.seccomp(libc, filter_for(platform.machine()))
-
-
-def _memory_in_use() -> int:
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[0]) * resource.getpagesize()
 
 
 def _limit(cpu_seconds: int, memory_bytes: int) -> None:
@@ -83,16 +77,6 @@ def _limit(cpu_seconds: int, memory_bytes: int) -> None:
 
 def filter_for(machine: str) -> bytes:
     """Assemble the filter: another architecture is killed, an unknown call gets EPERM."""
-    if machine not in _ALLOWED:
+    if machine not in COMPUTING:
         raise LockdownError(f"no seccomp filter is known for {machine}")
-    allowed = _ALLOWED[machine]
-    lines = [
-        (guards.LOAD, 0, 0, 4),
-        (guards.EQUAL, 1, 0, guards.AUDIT_ARCH[machine]),
-        (guards.GIVE, 0, 0, guards.KILL),
-        (guards.LOAD, 0, 0, 0),
-    ]
-    for i, number in enumerate(allowed):
-        lines.append((guards.EQUAL, len(allowed) - i, 0, number))
-    lines += [(guards.GIVE, 0, 0, guards.REFUSE | errno.EPERM), (guards.GIVE, 0, 0, guards.ALLOW)]
-    return guards.assemble(lines)
+    return guards.allow_only(machine, COMPUTING[machine])

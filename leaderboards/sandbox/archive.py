@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .images.caps import BadArchive, Caps
-from .images.layout import LONGEST_WORD, MOST_WORDS, VARIABLE
+from .images.layout import MOST_WORDS, VARIABLE, is_word
 from .images.root import MOUNT_POINTS
 
 __all__ = ["ArchiveFault", "BadArchive", "Caps", "Unpacked", "image", "sweep", "unpack"]
@@ -33,9 +33,10 @@ __all__ = ["ArchiveFault", "BadArchive", "Caps", "Unpacked", "image", "sweep", "
 CHILD = Path(__file__).resolve().parent / "images" / "child.py"
 NOBODY = 65534
 PREFIX = "image-"
-LONGEST_ANSWER = 1 << 20
+LONGEST_ANSWER = 8 << 20
 LONGEST_PROBLEM = 1000  # characters
 MOST_PROBLEMS = 100
+GRACE_SECONDS = 10  # to end after the answer
 TURN = 0.5  # seconds between two beats
 
 Beat = Callable[[str, float], None]
@@ -88,8 +89,22 @@ def image(
     uid: the user of the run's slot, where this is root. What a crash leaves, ``sweep`` removes.
     Raise BadArchive or ArchiveFault.
     """
-    with open(archive, "rb") as opened, _own_folder(parent) as folder:
+    with _opened(archive) as opened, _own_folder(parent) as folder:
         yield unpack(opened, folder, most or Caps(), uid=uid, beat=beat)
+
+
+@contextmanager
+def of_the_machine() -> Iterator[None]:
+    """Take what the system refuses for a fault of the machine."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveFault(f"The archive was not unpacked: {error.strerror}.") from error
+
+
+def _opened(archive: Path) -> BinaryIO:
+    with of_the_machine():
+        return archive.open("rb")
 
 
 def sweep(parent: Path) -> int:
@@ -98,7 +113,7 @@ def sweep(parent: Path) -> int:
     for entry in os.scandir(parent) if parent.is_dir() else ():
         if not entry.name.startswith(PREFIX) or not entry.is_dir(follow_symlinks=False):
             continue
-        with suppress(FileNotFoundError, BlockingIOError), _locked(Path(entry.path)):
+        with suppress(OSError), _locked(Path(entry.path)):
             shutil.rmtree(entry.path)
             removed += 1
     return removed
@@ -122,25 +137,25 @@ def unpack(
         raise BadArchive(
             [f"The archive has {size:,} bytes; it may have at most {most.archive_bytes:,}."]
         )
-    root = into / "root"
-    root.mkdir(mode=0o700)
-    slot = NOBODY if uid is None else uid
-    if os.geteuid() == 0:
-        os.chown(root, slot, slot)
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        # Written through its descriptor alone: it has no name that the child could reach.
-        with tempfile.TemporaryFile(dir=into) as spool:
-            answer = _run(archive.fileno(), spool.fileno(), folder, slot, most, beat)
+    root, slot = into / "root", NOBODY if uid is None else uid
+    with ExitStack() as stack:
+        with of_the_machine():
+            root.mkdir(mode=0o700)
+            if os.geteuid() == 0:
+                os.chown(root, slot, slot)
+            folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            stack.callback(os.close, folder)
+            # Written through its descriptor alone: it has no name that the child could reach.
+            spool = stack.enter_context(tempfile.TemporaryFile(dir=into))
+            child = _start(archive.fileno(), spool.fileno(), folder, slot, most)
+        answer = _answer(child, most, beat)
         return _checked(answer, root, folder)
-    finally:
-        os.close(folder)
 
 
-def _run(archive: int, spool: int, folder: int, uid: int, most: Caps, beat: Beat) -> Any:
-    """Start the child, and return its answer as JSON has it."""
-    child = subprocess.Popen(
-        [sys.executable, "-I", "-B", str(CHILD), most.to_json(), *map(str, (uid, spool, folder))],
+def _start(archive: int, spool: int, folder: int, uid: int, most: Caps) -> subprocess.Popen[bytes]:
+    given = (os.getpid(), uid, spool, folder)
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-B", str(CHILD), most.to_json(), *map(str, given)],
         stdin=archive,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -149,10 +164,15 @@ def _run(archive: int, spool: int, folder: int, uid: int, most: Caps, beat: Beat
         pass_fds=(spool, folder),
         start_new_session=True,
     )
+
+
+def _answer(child: subprocess.Popen[bytes], most: Caps, beat: Beat) -> Any:
+    """Wait for the child, and return its answer as JSON has it."""
     with child:
         try:
-            text = _answer(child, most, beat)
-            child.wait()
+            text = _text(child, most, beat)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(GRACE_SECONDS)
         finally:
             child.kill()
     with suppress(ValueError, RecursionError):
@@ -160,19 +180,18 @@ def _run(archive: int, spool: int, folder: int, uid: int, most: Caps, beat: Beat
     raise _ending(child.returncode, most)
 
 
-def _answer(child: subprocess.Popen[bytes], most: Caps, beat: Beat) -> bytes:
+def _text(child: subprocess.Popen[bytes], most: Caps, beat: Beat) -> bytes:
     assert child.stdout  # a pipe was asked for
     text, end = b"", time.monotonic() + most.wall_seconds
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
         while time.monotonic() < end and len(text) <= LONGEST_ANSWER:
-            beat("unpack", 0.0)
+            beat("unpacking", 0.0)
             if selector.select(TURN):
                 found = os.read(child.stdout.fileno(), 1 << 16)
                 if not found:
                     return text
                 text += found
-    child.kill()
     if len(text) > LONGEST_ANSWER:
         raise _no_proper_answer()
     raise ArchiveFault(f"Unpacking the archive took more than {most.wall_seconds} s of wall clock.")
@@ -227,7 +246,7 @@ def _is_folder(name: str, folder: int) -> bool:
 
 
 def _is_word(text: Any) -> bool:
-    return isinstance(text, str) and len(text) <= LONGEST_WORD and "\0" not in text
+    return isinstance(text, str) and is_word(text)
 
 
 def _sentence(answer: dict[str, Any], key: str) -> str:
@@ -252,7 +271,8 @@ def _no_proper_answer() -> BadArchive:
 def _own_folder(parent: Path) -> Iterator[Path]:
     """Make a folder that no sweep removes while this process lives, and remove it after."""
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        with of_the_machine():
+            folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         with ExitStack() as lock:
             try:
                 lock.enter_context(_locked(folder))
@@ -263,7 +283,8 @@ def _own_folder(parent: Path) -> Iterator[Path]:
             try:
                 yield folder
             finally:
-                shutil.rmtree(folder)
+                # What cannot be removed now, the next sweep tries again.
+                shutil.rmtree(folder, ignore_errors=True)
             return
 
 

@@ -28,6 +28,9 @@ def writes_outside_its_folder():
 def reaches_the_network():
     socket.create_connection(("127.0.0.1", PORT), timeout=2)
 
+def makes_a_socket():
+    socket.socketpair()
+
 def sees_another_process():
     if {{int(name) for name in os.listdir("/proc") if name.isdigit()}} <= {{1, os.getpid()}}:
         os.kill(PROCESS, 0)
@@ -48,7 +51,8 @@ def gets_privileges():
 
 escaped = []
 for attack in (reads_a_file_of_the_machine, writes_outside_its_folder, reaches_the_network,
-               sees_another_process, sees_the_environment, makes_a_namespace, gets_privileges):
+               makes_a_socket, sees_another_process, sees_the_environment, makes_a_namespace,
+               gets_privileges):
     try:
         attack()
         escaped.append(attack.__name__)

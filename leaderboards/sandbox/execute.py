@@ -17,9 +17,10 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 
-from . import system_calls, walls
+from . import container, system_calls, walls
+from .archive import ArchiveFault, BadArchive
 from .launch import control_groups
-from .program import Image, Limits, Outcome, Program, Reason
+from .program import Image, Limits, Outcome, Program, Reason, Script
 from .runtime import PYTHON, runtime
 from .slots import Slot, free_slot
 
@@ -28,6 +29,8 @@ BEAT_SECONDS = 0.5
 # What the launcher may take beyond the wall clock: to start, to end all processes, to answer.
 GRACE_SECONDS = 60
 LONGEST_HEADER = 1 << 16
+# What a program is given to read, and to write.
+PATHS = (walls.CHALLENGE, f"/work/{walls.OUTPUT}")
 
 Beat = Callable[[str, float], None]
 
@@ -38,35 +41,60 @@ def silent(phase: str, part: float) -> None:
 
 @dataclass(frozen=True)
 class Root:
-    """A root file system, and the command that starts the program in it."""
+    """A root file system, and the command that starts the program in it, in which folder."""
 
     folder: Path
     command: tuple[str, ...]
     environment: dict[str, str]
     sha256: str
     packages: dict[str, str]
+    workdir: str = "/work"
 
 
 def run_unchecked(
     program: Program, challenge: bytes | BinaryIO, limits: Limits, *, beat: Beat = silent
 ) -> Outcome:
     """Run a program under all guards, which nobody has tried: for ``preflight`` and ``run``."""
-    if isinstance(program, Image):
-        return Outcome(Reason.SERVER, "Container archives are not run here yet.")
+    files: dict[str, int] = {}
     try:
-        base = runtime()
-        files = {"challenge.h5": _memory_file(challenge), "algo.py": _memory_file(program.source)}
+        script = _root_of_scripts() if isinstance(program, Script) else None
+        files["challenge.h5"] = _memory_file(challenge)
+        if isinstance(program, Script):
+            files["algo.py"] = _memory_file(program.source)
     except Exception as error:
         return Outcome(Reason.SERVER, f"The run could not be prepared: {error}.")
-    command = (PYTHON, walls.PROGRAM, walls.CHALLENGE, f"/work/{walls.OUTPUT}")
-    root = Root(base.root, command, walls.ENVIRONMENT, base.sha256, base.packages)
     try:
         with free_slot(slots_here(), lambda: beat("waiting", 0.0)) as slot:
-            outcome = _launch(slot, root, files, limits, beat)
+            if isinstance(program, Image):
+                return _run_image(program, slot, files, limits, beat)
+            assert script
+            return _launch(slot, script, files, limits, beat)
     finally:
         for descriptor in files.values():
             os.close(descriptor)
-    return replace(outcome, runtime_sha256=root.sha256, runtime=root.packages)
+
+
+def _root_of_scripts() -> Root:
+    base = runtime()
+    command = (PYTHON, walls.PROGRAM, *PATHS)
+    return Root(base.root, command, walls.ENVIRONMENT, base.sha256, base.packages)
+
+
+def _run_image(
+    program: Image, slot: Slot, files: dict[str, int], limits: Limits, beat: Beat
+) -> Outcome:
+    """Run a container in the root file system that it brings, which is gone afterwards."""
+    try:
+        with container.unpacked(program.archive, slot, beat) as found:
+            command = tuple(found.command(*PATHS))
+            root = Root(found.root, command, container.environment(found), found.sha256, {})
+            root = replace(root, workdir=container.workdir(found))
+            return container.as_program_fault(_launch(slot, root, files, limits, beat))
+    except BadArchive as refused:
+        log = "\n".join(refused.problems).encode()
+        return Outcome(Reason.FAILED, "The archive was refused before it ran.", log=log)
+    except ArchiveFault as fault:
+        return Outcome(Reason.SERVER, str(fault))
 
 
 def slots_here() -> int:
@@ -89,7 +117,10 @@ def configuration(slot: Slot, root: Root, files: dict[str, int], limits: Limits)
         "delegated_group": settings.PWM_RUN_CGROUP,
         "bubblewrap": shutil.which("bwrap") or "",
         "arguments": walls.arguments(
-            root.folder, {name: places[name] for name in files}, root.environment
+            root.folder,
+            {name: places[name] for name in files},
+            root.environment,
+            root.workdir,
         ),
         "filter": system_calls.filter_for().hex(),
         "rlimits": walls.of_each_process(limits),
@@ -147,7 +178,7 @@ def _launch(slot: Slot, root: Root, files: dict[str, int], limits: Limits, beat:
         os.close(said)
         if launcher.returncode != 0:
             _sweep(config)
-    return outcome
+    return replace(outcome, runtime_sha256=root.sha256, runtime=root.packages)
 
 
 def _wait(descriptor: int, started_at: float, limits: Limits, beat: Beat) -> bytes:

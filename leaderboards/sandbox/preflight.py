@@ -28,7 +28,6 @@ from .slots import FIRST_USER
 from .system_calls import filter_for
 
 PROBE = Path(__file__).resolve().parent / "launch" / "probe.py"
-# Room for a second run of the canaries at the same time, as a slot's limits are.
 LIMITS = Limits(
     wall_seconds=60,
     cpu_seconds=20,
@@ -203,7 +202,7 @@ def _attacks(folder: Path) -> Guard:
     except ValueError:
         escaped = ["answers in no proper form"]
     words = ", ".join(str(attack).replace("_", " ") for attack in escaped)
-    return Guard(name, not escaped, f"A program {words}." if escaped else "Seven attacks failed.")
+    return Guard(name, not escaped, f"A program {words}." if escaped else "Every attack failed.")
 
 
 def _text(outcome: Outcome) -> str:

@@ -8,10 +8,12 @@ file, no other program is in it.
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import hashlib
 import json
 import os
+import py_compile
 import re
 import shutil
 import stat
@@ -94,14 +96,13 @@ def _build(folder: Path, sources: dict[str, Path]) -> None:
             shutil.copyfile(source, target)
             executable = os.access(source, os.X_OK)
             target.chmod(0o555 if executable else 0o444)
-            # Compiled modules are valid for a source of this time.
-            os.utime(target, ns=(source.stat().st_mtime_ns,) * 2)
             hashes[name] = _hash(target)
         for link, to in {"python/bin/python3": f"python{_version()}", **_LIBRARY_LINKS}.items():
             (root / link).parent.mkdir(parents=True, exist_ok=True)
             (root / link).symlink_to(to)
             hashes[link] = f"-> {to}"
-        size = sum((root / name).stat().st_size for name in sources)
+        _compile(root)
+        size = sum(path.lstat().st_size for path in root.rglob("*"))
         text = json.dumps(hashes, sort_keys=True).encode()
         manifest = {
             "sha256": hashlib.sha256(text).hexdigest(),
@@ -148,12 +149,18 @@ def _walk(folder: Path) -> Iterator[Path]:
             if name.endswith((".a", ".exe")) or not stat.S_ISREG(path.stat().st_mode):
                 continue
             yield path
-        cache = Path(where, "__pycache__")
-        yield from (path for path in cache.glob(f"*.{sys.implementation.cache_tag}.pyc"))
+
+
+def _compile(root: Path) -> None:
+    """Compile all modules anew: the site's compiled ones hold the names of its own folders."""
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(
+        root / "python", maxlevels=20, quiet=2, stripdir=str(root), invalidation_mode=unchecked
+    )
 
 
 def _is_left_out(parts: tuple[str, ...]) -> bool:
-    return bool({"tests", "test"} & set(parts[:-1])) and parts[0] != "networkx"
+    return bool({"__pycache__", "tests", "test"} & set(parts[:-1]))
 
 
 def _is_binary(path: Path) -> bool:

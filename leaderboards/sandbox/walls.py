@@ -24,14 +24,17 @@ ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "TMPDIR": "/work",
 }
-_OURS = {"challenge", "dev", "proc", "program", "sys", "tmp", "work"}
+OURS = {"challenge", "dev", "proc", "program", "sys", "tmp", "work"}
 _NAMESPACES = ("--unshare-user", "--unshare-all", "--disable-userns")
 
 
-def arguments(root: Path, inputs: dict[str, str], environment: dict[str, str]) -> list[str]:
+def arguments(
+    root: Path, inputs: dict[str, str], environment: dict[str, str], workdir: str = "/work"
+) -> list[str]:
     """Return the words that put a program into a root file system of its own.
 
-    inputs: name of a file below the stage's ``inputs`` -> where the program finds it.
+    inputs: name of a file below the stage's ``inputs`` -> where the program finds it. workdir: the
+    folder that it starts in.
     """
     words = [*_NAMESPACES, "--cap-drop", "ALL", "--new-session", "--die-with-parent"]
     words += ["--hostname", "run", "--uid", USER_INSIDE, "--gid", USER_INSIDE, "--clearenv"]
@@ -47,14 +50,14 @@ def arguments(root: Path, inputs: dict[str, str], environment: dict[str, str]) -
         words += ["--ro-bind", str(STAGE / "inputs" / name), place]
     words += ["--bind", str(STAGE / "work"), "/work"]
     words += ["--symlink", "/work", "/tmp", "--symlink", "/work", "/dev/shm"]  # noqa: S108
-    return [*words, "--chdir", "/work", "--remount-ro", "/"]
+    return [*words, "--chdir", workdir, "--remount-ro", "/"]
 
 
 def _root_folders(root: Path) -> list[str]:
     """Show what lies at the top of a root file system, each read-only, links as links."""
     words = []
     for entry in sorted(os.scandir(root), key=lambda entry: entry.name)[:MOST_AT_TOP]:
-        if entry.name in _OURS:
+        if entry.name in OURS:
             continue
         if entry.is_symlink():
             words += ["--symlink", os.readlink(entry.path), f"/{entry.name}"]

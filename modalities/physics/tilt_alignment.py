@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, stats
+from scipy import fft
+from scipy.special import stdtrit  # the t quantile; scipy.stats takes long to import
 
 from .methods.sirt import sirt
 from .numerics.footprint import centres
@@ -175,7 +176,7 @@ def jackknife(estimate: Callable[[Array], float], count: int) -> Estimate:
     block = np.arange(count) * BLOCKS // count
     parts = np.array([estimate(block != b) for b in range(BLOCKS)])
     variance = (BLOCKS - 1) / BLOCKS * np.sum((parts - parts.mean()) ** 2)
-    factor = stats.t.ppf(0.975, BLOCKS - 1)
+    factor = stdtrit(BLOCKS - 1, 0.975)
     return Estimate(estimate(np.ones(count, bool)), float(factor * np.sqrt(variance)))
 
 

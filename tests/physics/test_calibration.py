@@ -13,6 +13,7 @@ from modalities import physics
 from modalities.physics.calibrate import variable_projection
 from modalities.physics.calibrate.variable_projection import (
     Equations,
+    Scenes,
     compared,
     doubt,
     entangled,
@@ -20,6 +21,8 @@ from modalities.physics.calibrate.variable_projection import (
     secant,
     spread,
 )
+from modalities.physics.progress import silent
+from modalities.physics.projections import NO_FILTER, preconditioner
 
 from .chains import SYSTEMS, one_source, system
 from .slabs import SMALL
@@ -32,7 +35,14 @@ UNTOLD = {"ct", "single_pixel", "cassi", "holography"}
 
 NOTHING = np.zeros(1)
 EQUATIONS = Equations(
-    physics.forward(STEM), NOTHING, NOTHING, [], NOTHING, NOTHING, np.eye(1), chi2=1.0
+    A=physics.forward(STEM),
+    fit=NOTHING,
+    filter=NOTHING,
+    derivatives=[],
+    weights=NOTHING,
+    score=NOTHING,
+    energy=np.eye(1),
+    chi2=1.0,
 )
 
 
@@ -141,6 +151,18 @@ def test_a_small_tilt_series_comes_near_the_truth(tilt_series):
     for name, allowed in {"tilt_angle": 0.05, "tilt_axis": 0.15}.items():
         low, high = ranges(spec)[name]
         assert abs(found.values[name] - truth[name]) < allowed * (high - low), found
+
+
+def test_a_filter_that_does_not_help_a_chain_is_tried_once(tilt_series, monkeypatch):
+    spec, _, ys = tilt_series
+    made = []
+    monkeypatch.setattr(
+        variable_projection, "preconditioner", lambda *a: made.append(a) or preconditioner(*a)
+    )
+    scenes = Scenes(spec, ys, ranges(spec), 0, silent)
+    first, second = scenes.measured(np.full(3, 0.5), [0, 1])
+    assert len(made) == 1
+    assert first.filter is second.filter is NO_FILTER
 
 
 def test_a_background_that_no_object_explains_makes_a_tilt_series_abstain(tilt_series):

@@ -113,6 +113,14 @@ def test_the_fused_series_equals_its_three_steps(mismatch):
     assert np.abs(steps.H(y) - fused.H(y)).max() < 1e-12
 
 
+def test_series_that_differ_in_one_mismatch_share_the_rest():
+    first, tilted, turned, sloped = (
+        series(**m) for m in ({}, {"backlash": 1.0}, {"axis": 1.0}, {"gradient": 1.0})
+    )
+    assert first.blur is tilted.blur is turned.blur is not sloped.blur
+    assert first.rotation is tilted.rotation is sloped.rotation is not turned.rotation
+
+
 def test_turning_the_image_plane_moves_a_point_from_u_towards_v():
     u, v = np.meshgrid(centres(64), centres(64), indexing="ij")
     blob = np.exp(-((u - 20) ** 2 + v**2) / 8)

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import select
 import shutil
 import stat
 import subprocess
@@ -554,6 +555,11 @@ NO_IMAGES = {
     "no command": (oci(LAYER, Cmd=None), "neither an entry point nor a command"),
     "command as a text": (oci(LAYER, Cmd="/bin/sh"), "not of the form"),
     "word that is a number": (oci(LAYER, Cmd=[7]), "a text"),
+    "word that is no Unicode": (oci(LAYER, Cmd=["\ud800"]), "a text"),
+    "index of a crowd": (
+        tar(file("index.json", b'{"manifests": [' + b"{}," * 100 + b"{}]}")),
+        "more than 100 entries",
+    ),
     "word with a zero byte": (oci(LAYER, Cmd=["a\0b"]), "a text"),
     "long word": (oci(LAYER, Cmd=["x" * 5000]), "a text"),
     "many words": (oci(LAYER, Cmd=["x"] * 65), "more than 64 words"),
@@ -637,6 +643,32 @@ def test_a_sweep_removes_what_a_crash_left_and_nothing_that_is_in_use(yard):
     assert sweep(yard.store / "none") == 0
 
 
+def test_a_worker_that_is_killed_while_it_unpacks_takes_its_child_along(yard):
+    sent = yard.top / "sent.tar"
+    pair = tar(*(file("/".join(x * 60) + "/x") for x in "ab"), format=tarfile.GNU_FORMAT)
+    layer = pair.rstrip(b"\0").ljust(6 * 512, b"\0") * 30_000 + bytes(1024)
+    sent.write_bytes(oci(layer, packed=[layer]))
+    command = [sys.executable, "-c", HOLDER, sent, yard.store]
+    with subprocess.Popen(command, cwd=Path.cwd()) as worker:
+        while not list(yard.store.glob("image-*/root/a/a/a")):
+            assert worker.poll() is None
+        watched = os.pidfd_open(child_of(worker.pid))
+        worker.kill()
+    try:
+        assert select.select([watched], [], [], 60)[0], "the child outlived its worker"
+    finally:
+        os.close(watched)
+    assert sweep(yard.store) == 1
+
+
+def child_of(parent: int) -> int:
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if status.read_text().rpartition(")")[2].split()[1] == str(parent):
+                return int(status.parent.name)
+    raise LookupError(parent)
+
+
 def test_a_worker_that_is_killed_while_it_holds_an_image_leaves_it_to_the_sweep(yard):
     sent = yard.top / "sent.tar"
     sent.write_bytes(oci(LAYER))
@@ -665,7 +697,7 @@ LIES = {
     "no JSON": b"hello",
     "a list": b"[]",
     "nothing": b"",
-    "endless": b"x" * 1_100_000,
+    "endless": b"x" * 9_000_000,
     "no problems": b'{"problems": []}',
     "problems of another type": b'{"problems": [7]}',
     "no command": b'{"argv": [], "env": {}, "workdir": "/", "sha256": "", "layers": []}',
@@ -796,5 +828,5 @@ def test_unpack_wants_a_folder_that_is_empty(tmp_path):
     (tmp_path / "root").mkdir()
     sent = tmp_path / "sent.tar"
     sent.write_bytes(oci(LAYER))
-    with sent.open("rb") as archive, pytest.raises(FileExistsError):
+    with sent.open("rb") as archive, pytest.raises(ArchiveFault, match="File exists"):
         unpack(archive, tmp_path, CAPS)

@@ -17,7 +17,7 @@ SANDBOX = Path(__file__).resolve().parents[2] / "leaderboards" / "sandbox"
 CHILD = """
 import ctypes, json, os, socket, sys, time
 outside, uid, folder, attack = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-sys.path += [sys.argv[5], sys.argv[6]]
+sys.path += sys.argv[5:]
 from images.caps import Caps
 from images.confine import confine
 libc = ctypes.CDLL(None, use_errno=True)
@@ -25,7 +25,7 @@ def call(*args):
     if libc.syscall(*args) < 0:
         raise OSError(ctypes.get_errno(), "refused")
 if uid >= 0:
-    confine(folder, uid, Caps(cpu_seconds=5))
+    confine(folder, uid, os.getppid(), Caps(cpu_seconds=5))
 try:
     exec(attack)
 except (OSError, ValueError, MemoryError) as error:
@@ -45,7 +45,7 @@ def confined(
         return subprocess.run(
             [
                 *(sys.executable, "-I", "-c", CHILD, str(outside), str(uid), str(opened), attack),
-                *(str(SANDBOX), str(SANDBOX.parent)),
+                *(str(SANDBOX), str(SANDBOX.parent / "guards"), str(SANDBOX.parent / "intake")),
             ],
             pass_fds=[opened],
             stdin=subprocess.DEVNULL,

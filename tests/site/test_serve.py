@@ -153,7 +153,7 @@ def test_a_killed_supervisor_takes_the_site_with_it(tmp_path: Path) -> None:
 def names(memory: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, serve.Program]:
     monkeypatch.setattr(serve, "memory", lambda: memory)
     monkeypatch.delenv("PWM_WORKERS", raising=False)
-    return {program.name: program for program in serve.programs(3)}
+    return {program.name: program for program in serve.programs(3, serve.plan())}
 
 
 def test_a_machine_with_little_memory_computes_one_thing_at_a_time(
@@ -171,6 +171,35 @@ def test_a_machine_with_little_memory_computes_one_thing_at_a_time(
         for queue in program.command[program.command.index("--queues") + 1].split(",")
     ]
     assert sorted(worker.command[worker.command.index("--queues") + 1].split(",")) == sorted(served)
+
+
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "asked", "site", "people", "words"),
+    [
+        (1, 2, "", 1, 0, "1 core, 2.1 GB of memory: one process computes everything, after"),
+        (8, 2, "", 1, 0, "8 cores, 2.1 GB of memory: one process"),
+        (1, 8, "", 1, 2, "1 core, 8.6 GB of memory: 2 processes compute for people, 1 for the"),
+        (2, 4, "", 1, 2, ": 2 processes compute for people, 1 for the site."),
+        (8, 8, "", 5, 2, ": 2 processes compute for people, 5 for the site."),
+        (2, 24, "", 2, 2, ": 2 processes compute for people, 2 for the site."),
+        (2, 2, "3", 3, 3, ": 3 processes compute for people, 3 for the site."),
+    ],
+)
+def test_cores_and_memory_decide_how_many_processes_compute(
+    monkeypatch: pytest.MonkeyPatch,
+    cores: int,
+    gigabytes: int,
+    asked: str,
+    site: int,
+    people: int,
+    words: str,
+) -> None:
+    monkeypatch.setenv("PWM_WORKERS", asked)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(serve, "memory", lambda: gigabytes << 30)
+    found = serve.plan()
+    assert (found.site, found.people) == (site, people)
+    assert words in str(found)
 
 
 def test_a_program_that_waits_for_another_starts_when_that_has_ended(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Web processes load neither the scorer nor the reader of uploads: they have no business there."""
+"""Web processes load neither the scorer nor the reader of uploads: they have no business there.
+
+Nor does any process load at its start what is large and seldom needed.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +33,36 @@ KEPT_OUT = (
 )
 
 
-def test_all_views_are_there_without_scorer_and_sandbox(tmp_path):
+# Half a second of CPU time and 30 MB for every process of the site, each.
+LARGE = ("scipy.stats", "matplotlib", "numba", "skimage", "boto3")
+TASKS = """
+import sys
+from pwmsite.celery import app
+app.loader.import_default_modules()
+print("\\n".join(sys.modules))
+"""
+
+
+def test_all_views_are_there_without_scorer_sandbox_and_what_is_large(tmp_path):
+    loaded = run(WEB, tmp_path)
+    assert "leaderboards.views.submissions" in loaded
+    assert not [name for name in loaded if name.startswith(KEPT_OUT) or name in LARGE]
+
+
+def test_a_worker_starts_without_what_is_large(tmp_path):
+    loaded = run(TASKS, tmp_path)
+    assert "leaderboards.tasks" in loaded
+    assert not [name for name in loaded if name in LARGE]
+
+
+def run(program, var) -> list[str]:
+    """Give the modules that a process loads."""
     done = subprocess.run(
-        [sys.executable, "-c", WEB],
+        [sys.executable, "-c", program],
         cwd=ROOT,
-        env={"PWM_VAR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "pwmsite.settings"},
+        env={"PWM_VAR": str(var), "DJANGO_SETTINGS_MODULE": "pwmsite.settings"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    loaded = done.stdout.split()
-    assert "leaderboards.views.submissions" in loaded
-    assert not [name for name in loaded if name.startswith(KEPT_OUT)]
+    return done.stdout.split()

@@ -1,4 +1,4 @@
-"""Copy together the root file system that people's scripts run in, before the first of them does."""
+"""Copy together what people's scripts run in, before the first of them does."""
 
 from typing import Any
 

@@ -1,6 +1,7 @@
-"""The child that unpacks one archive. Run by path: ``python -I child.py CAPS UID SPOOL FOLDER``.
+"""Unpack one archive. Run by path: ``python -I child.py CAPS PARENT UID SPOOL ROOT``.
 
-Standard input: the archive, an open file. SPOOL and FOLDER are descriptors: an empty file without
+Standard input: the archive, an open file. PARENT: the process that starts it, without which it
+ends. UID: whom to become where that is root. SPOOL and ROOT are descriptors: an empty file without
 a name, and the folder to write below. Standard output: one line of JSON, which is
 ``{"problems": […]}`` for the sender, ``{"fault": "…"}`` for the operator, ``{"unavailable": "…"}``
 where a layer of the confinement is missing, or what the image says of itself.
@@ -22,17 +23,18 @@ OF_THE_ARCHIVE = {
 def main() -> None:
     here = Path(__file__).resolve().parent
     # At the end, so that no module of the standard library is hidden by one of ours.
-    sys.path += [str(here.parent), str(here.parent.parent)]
+    site = here.parents[1]
+    sys.path += [str(here.parent), str(site / "guards"), str(site / "intake")]
     from images.caps import BadArchive, Caps
     from images.confine import confine
     from images.unpacking import unpack
-    from intake.lockdown import LockdownError
+    from kernel_guards import LockdownError
 
     most = Caps.from_json(sys.argv[1])
-    uid, spool, folder = map(int, sys.argv[2:])
+    parent, uid, spool, folder = map(int, sys.argv[2:])
     os.umask(0o022)
     try:
-        confine(folder, uid, most)
+        confine(folder, uid, parent, most)
     except (LockdownError, OSError, ValueError) as error:
         answer({"unavailable": str(error)})
     try:

@@ -25,6 +25,7 @@ MOST_WORDS = 64  # of a command, and variables
 LONGEST_WORD = 4096  # characters
 MOST_INDEXED = 10_000  # members of the archive itself
 DEEPEST_INDEX = 3
+MOST_MANIFESTS = 100
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 Json = dict[str, Any]
@@ -150,7 +151,10 @@ def _of_index(archive: Archive) -> tuple[bytes, list[tuple[str, str | None]]]:
 
 def _images(archive: Archive, index: Json, depth: int = 1) -> Iterator[Json]:
     """Give the manifests of an index and of those in it, without what only describes an image."""
-    for found in map(_dict, _list(index.get("manifests"))):
+    listed = _list(index.get("manifests"))
+    if len(listed) > MOST_MANIFESTS:
+        raise BadArchive([f"An index in it has more than {MOST_MANIFESTS} entries."])
+    for found in map(_dict, listed):
         about = found.get("platform")
         if about is not None and "unknown" in _platform(about):
             continue  # BuildKit's attestations
@@ -241,11 +245,17 @@ def _digest(text: Any) -> str:
 
 
 def _word(text: Any) -> str:
-    if not isinstance(text, str) or len(text) > LONGEST_WORD or "\0" in text:
+    if not isinstance(text, str) or not is_word(text):
         raise BadArchive(
-            [f"The archive has something else where a text of {LONGEST_WORD} was due."]
+            [f"The archive lacks a text of at most {LONGEST_WORD} characters where one has to be."]
         )
     return text
+
+
+def is_word(text: str) -> bool:
+    """Whether a text can be a word of a command: not too long, no zero byte, and proper Unicode."""
+    is_unicode = not any("\ud800" <= c <= "\udfff" for c in text)
+    return len(text) <= LONGEST_WORD and "\0" not in text and is_unicode
 
 
 def _json(text: bytes, what: str) -> Json:

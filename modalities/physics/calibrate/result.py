@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit  # the t quantile; scipy.stats takes long to import
 
 from ..operator import Array
 
@@ -63,7 +63,8 @@ def concluded(
     deviation).
     """
     abstained = dict(abstained or {})
-    reach = stats.t.ppf(0.5 + CONFIDENCE / 2, degrees_of_freedom) * np.sqrt(np.diag(covariance))
+    quantile = stdtrit(degrees_of_freedom, 0.5 + CONFIDENCE / 2)
+    reach = quantile * np.sqrt(np.diag(covariance))
     values, intervals = {}, {}
     for name, value, r in zip(names, theta, reach, strict=True):
         low, high = ranges[name]

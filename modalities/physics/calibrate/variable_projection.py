@@ -93,11 +93,24 @@ MISFITTED = "The model does not fit the data: χ² is {excess:.0%} above what no
 
 
 @dataclass(frozen=True)
-class Equations:
+class Told:
+    """What one scene tells at a mismatch.
+
+    ``score`` is Dᵀ W Π (y − H x̂), ``energy`` Dᵀ W D, ``chi2`` the misfit per datum after a
+    projection.
+    """
+
+    score: Array
+    energy: Array
+    chi2: float
+
+
+@dataclass(frozen=True)
+class Equations(Told):
     """One scene, linearised at a mismatch: what one step needs.
 
-    ``score`` is Dᵀ W Π (y − H x̂), ``energy`` Dᵀ W D, ``derivatives`` are D, ``weights`` W, ``fit``
-    x̂, ``filter`` the preconditioner of projections, and ``chi2`` the misfit per datum after one.
+    ``derivatives`` are D, ``weights`` W, ``fit`` x̂, ``filter`` the preconditioner of projections.
+    In a tilt series they take 20 MB.
     """
 
     A: Operator
@@ -105,9 +118,6 @@ class Equations:
     filter: Array
     derivatives: list[Array]
     weights: Array
-    score: Array
-    energy: Array
-    chi2: float
 
 
 def calibrate(
@@ -220,7 +230,7 @@ def entangled(
     }
 
 
-def total(equations: Iterable[Equations]) -> Array:
+def total(equations: Iterable[Told]) -> Array:
     """Add up the scores of the scenes."""
     return np.asarray(np.sum([e.score for e in equations], axis=0))
 
@@ -236,14 +246,14 @@ def decoupled(kept: Array, told: Array) -> Array:
     return np.where(np.outer(told, told), kept, np.eye(len(told)))
 
 
-def informed(kept: Array, equations: Iterable[Equations]) -> Array:
+def informed(kept: Array, equations: Iterable[Told]) -> Array:
     """Return Σ F from the energies of the scenes and the part of energy that is ``kept``."""
     sizes = [np.sqrt(e.energy.diagonal()) for e in equations]
     return np.asarray(np.sum([kept * np.outer(size, size) for size in sizes], axis=0))
 
 
 def scatter(
-    kept: Array, equations: Sequence[Equations], simulated: Sequence[Equations], delta: Array
+    kept: Array, equations: Sequence[Told], simulated: Sequence[Told], delta: Array
 ) -> tuple[Array, Array]:
     """Return the covariance of δ = (Σ F)⁻¹ Σ (score − simulated score), and degrees of freedom.
 
@@ -309,13 +319,14 @@ class Scenes:
     def measured(self, t: Array, which: Sequence[int]) -> list[Equations]:
         """Fit the scenes ``which`` at ``t`` and linearise them there; once at the same ``t``."""
         if not np.array_equal(t, self.instrument.t):
+            del self.instrument, self.known  # a tilt series' operators take a quarter gigabyte
             self.instrument, self.known = Instrument(self, t), {}
         for i in which:
             if i not in self.known:
                 self.known[i] = self._equations(self.ys[i])
         return [self.known[i] for i in which]
 
-    def simulated(self, equations: Sequence[Equations]) -> list[Equations]:
+    def simulated(self, equations: Sequence[Equations]) -> list[Told]:
         """Do the same, where the scenes were measured last, with data simulated from the fits."""
         H = self.instrument.H
         noise, truth = noise_of(H), H.truth()
@@ -323,7 +334,8 @@ class Scenes:
         for i, e in enumerate(equations):
             self._alive()
             draw = noise.sample(truth(e.fit), np.random.default_rng([self.seed, i]))
-            found.append(self._equations(single(draw)))
+            made = self._equations(single(draw))
+            found.append(Told(made.score, made.energy, made.chi2))
         return found
 
     def kept(self, equations: Sequence[Equations]) -> tuple[Array, dict[str, str]]:
@@ -371,11 +383,11 @@ class Scenes:
         rest = rest - A(projected(A, W, ridge(x), F, rest, PROJECT).v)
         self.done = min(self.done + 1, self.jobs - 1)
         return Equations(
-            A,
-            x,
-            F,
-            D,
-            W,
+            A=A,
+            fit=x,
+            filter=F,
+            derivatives=D,
+            weights=W,
             score=np.array([inner(W * rest, d) for d in D]),
             energy=np.array([[inner(W * a, b) for b in D] for a in D]),
             chi2=inner(W * rest, rest) / (rest.size * (2 if np.iscomplexobj(rest) else 1)),
@@ -386,6 +398,8 @@ class Scenes:
 
         Whether it helps is a property of the chain: it is tried on the first residual.
         """
+        if self.is_filtered is False:
+            return NO_FILTER
         made = preconditioner(A, W, ridge(x))
         if self.is_filtered is None:
             self.is_filtered = helps(made, A, W, ridge(x), rest, PROJECT)

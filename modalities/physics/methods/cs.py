@@ -8,19 +8,15 @@ from scipy import fft
 from ..build import Forward
 from ..noise import noise_of
 from ..operator import Array
-from ..progress import Part, Report
-from .sirt import sirt
+from ..progress import Part, Report, silent
 from .tv import primal_dual
-from .wbp import spacing, tilt_series
+from .wbp import spacing, tilt_series, wbp
 
-# Iterations of SIRT that give the start, and of the primal-dual method from there.
-WARM_UP = 15
-ITERATIONS = 175
+# Iterations of the primal-dual method; how large its last step is follows from their number.
+ITERATIONS = 180
 # Weight of the total variation, in units of the mean variance of the data: of 15, 30, 60, 120 and
 # 240, the one with which a fit to 80 % of the counts explains the rest best, over the home scenes.
 STRENGTH = 30.0
-# Largest factor by which the metric undoes the probe's blur; more costs steps at the field's edge.
-SHARPEST = 2.5
 
 
 def cs(H: Forward, y: Array, report: Report) -> Array:
@@ -30,23 +26,25 @@ def cs(H: Forward, y: Array, report: Report) -> Array:
     as slowly, because it is the vacuum that gets the weight. How near this comes to the minimum is
     in docs/decisions/tilt-series.md.
     """
+    return solution(H, y, report)[0]
+
+
+def solution(H: Forward, y: Array, report: Report = silent) -> tuple[Array, Array, Array]:
+    """Return what ``cs`` finds, and the duals of data and gradient that bound how far it is off."""
     y = np.asarray(y, np.float32)
-    start = sirt(H, y, WARM_UP, report=Part(report, 0.0, 0.12))
-    weight, rest = STRENGTH * noise_level(H, y), Part(report, 0.12, 1.0)
-    return primal_dual(H, y, weight, start, ITERATIONS, metric(H), rest)[0]
+    start = np.maximum(wbp(H, y, Part(report, 0.0, 0.02)), 0.0)
+    weight, rest = STRENGTH * noise_level(H, y), Part(report, 0.02, 1.0)
+    return primal_dual(H, y, weight, start, ITERATIONS, metric(H), rest)
 
 
 def metric(H: Forward) -> Array:
-    """Return the ramp, on rfft frequencies of u, that evens out HᵀH; it undoes some blur too.
+    """Return the ramp, on rfft frequencies of u, that evens out HᵀH.
 
-    In a slab the ramp ends where one view's strip of frequencies, as wide as one over the
-    thickness, covers the neighbours'.
+    In a slab a view's strip of frequencies is as wide as one over the thickness. The ramp ends
+    where the whole fan of views lies within that width.
     """
-    series = tilt_series(H)
-    k = fft.rfftfreq(H.out_shape[1])
-    blur = np.exp(4 * np.pi**2 * series.blur.variance.min() * k**2)
-    ramp = np.maximum(k, 1 / (3 * H.in_shape[0])) * np.minimum(blur, SHARPEST)
-    ramp *= spacing(series.angles).mean() / series.projection.weight**2
+    fan = spacing(tilt_series(H).angles).sum()
+    ramp = np.maximum(fft.rfftfreq(H.out_shape[1]), 1 / (fan * H.in_shape[0]))
     return np.asarray(ramp)
 
 

@@ -24,17 +24,17 @@ class ImageRotation(Operator):
     def __init__(self, in_shape: Shape, degrees: float) -> None:
         self.in_shape = self.out_shape = in_shape
         self.degrees = degrees
-        self._shears: dict[type, tuple[Array, Array]] = {}
+        self._shears: dict[type, tuple[Array, Array, Array]] = {}
 
     def describe(self) -> str:
         return f"in-plane rotation {self.in_shape}: {self.degrees:g}°"
 
     def _apply(self, x: Array) -> Array:
-        along_v, along_u = self._kernels(x.dtype.type)
-        return self._turned(x, along_v.swapaxes(1, 2), along_u)
+        along_v, _, along_u = self._kernels(x.dtype.type)
+        return self._turned(x, along_v, along_u)
 
     def _adjoint(self, y: Array) -> Array:
-        along_v, along_u = self._kernels(y.dtype.type)
+        _, along_v, along_u = self._kernels(y.dtype.type)
         return self._turned(y, along_v, np.ascontiguousarray(along_u[::-1]))
 
     def _turned(self, x: Array, matrices: Array, taps: Array) -> Array:
@@ -47,15 +47,18 @@ class ImageRotation(Operator):
         np.matmul(turned, matrices, out=out.transpose(1, 0, 2))
         return out.reshape(self.in_shape)
 
-    def _kernels(self, dtype: type) -> tuple[Array, Array]:
-        """Return the matrices of the lines along v (u, v, v), and taps along u (taps, v)."""
+    def _kernels(self, dtype: type) -> tuple[Array, Array, Array]:
+        """Return the matrices of the lines along v (u, v, v), there and back, and taps along u
+        (taps, v)."""
         if dtype not in self._shears:
             phi = math.radians(self.degrees)
             nu, nv = self.in_shape[-2:]
             shifts = -math.sin(phi) * centres(nv)
             reach = REACH + math.ceil(abs(math.sin(phi)) * nv / 2)
+            back = shift_matrices(nv, math.tan(phi / 2) * centres(nu), dtype)
             self._shears[dtype] = (
-                shift_matrices(nv, math.tan(phi / 2) * centres(nu), dtype),
+                np.ascontiguousarray(back.swapaxes(1, 2)),
+                back,
                 shift_taps(shifts, reach).T.astype(dtype, order="C"),
             )
         return self._shears[dtype]

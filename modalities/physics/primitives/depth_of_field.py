@@ -102,7 +102,9 @@ class DepthOfField(Operator):
 
     def _filtered(self, x: Array, kernels: _Kernels) -> Array:
         """Filter along v: to the harmonics of the padded line, times the transfer, and back."""
-        return np.asarray((x @ kernels.basis * kernels.transfer) @ kernels.basis.T)
+        waves = x @ kernels.basis
+        waves *= kernels.transfer
+        return np.asarray(waves @ kernels.basis.T)
 
     def _kernels(self, dtype: type) -> _Kernels:
         if dtype not in self._filters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from ..numerics.resample import coarsen, refine
 from ..operator import Array, Chain, Operator, Shape
 from .depth_of_field import DepthOfField
 from .tilt import tilt_angles
+
+# Operators of one mismatch beside another are built in turn: what they have in common is made once.
+shared_rotation = lru_cache(maxsize=3)(ImageRotation)
+shared_blur = lru_cache(maxsize=3)(DepthOfField)
 
 
 class Parallel(Operator):
@@ -86,8 +91,8 @@ class TiltSeries(Chain):
         weight = beam.get("scattering", 1.0) * beam.get("pixel", 1.0)
         self.projection = StripProjection(in_shape, np.deg2rad(self.angles).tolist(), weight)
         images = self.projection.out_shape
-        self.rotation = ImageRotation(images, axis)
-        self.blur = DepthOfField(images, **probe)
+        self.rotation = shared_rotation(images, axis)
+        self.blur = shared_blur(images, **probe)
         turned = [self.rotation] if axis else []
         super().__init__([self.projection, *turned, self.blur])
 
