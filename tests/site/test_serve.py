@@ -170,7 +170,26 @@ def test_a_machine_with_little_memory_computes_one_thing_at_a_time(
         if "--queues" in program.command
         for queue in program.command[program.command.index("--queues") + 1].split(",")
     ]
+    served.remove("programs")
     assert sorted(worker.command[worker.command.index("--queues") + 1].split(",")) == sorted(served)
+
+
+def test_programs_have_a_process_of_their_own_that_gets_no_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for memory in (2 << 30, 8 << 30):
+        runner = names(memory, monkeypatch)["The runner"]
+        assert runner.command[runner.command.index("--queues") + 1] == "programs"
+        assert runner.command[runner.command.index("--concurrency") + 1] == "1"
+        assert runner.environment["PWM_RUNNER"] == "1"
+    monkeypatch.setenv("PWM_DATA_KEY", "a secret")
+    runner.command = ["sh", "-c", f"env > {tmp_path}/env"]
+    runner.start()
+    assert runner.process
+    runner.process.wait()
+    told = (tmp_path / "env").read_text()
+    assert "PWM_RUNNER=1" in told
+    assert "a secret" not in told
 
 
 @pytest.mark.parametrize(
