@@ -23,6 +23,7 @@ AGAIN = (
     "tests/leaderboards/test_curation.py",
     "tests/leaderboards/test_invariants.py",
     "tests/leaderboards/test_keeping.py",
+    "tests/leaderboards/test_programs.py",
     "tests/leaderboards/test_ranking.py",
     "tests/leaderboards/test_registering.py",
     "tests/leaderboards/test_trust.py",
