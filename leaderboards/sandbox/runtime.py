@@ -78,7 +78,7 @@ def runtime() -> Runtime:
 
 def _key(sources: dict[str, Path]) -> str:
     """Return a name that changes when anything that goes into the runtime does."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(json.dumps(_links()).encode())
     for name, source in sorted(sources.items()):
         status = source.stat()
         digest.update(f"{name}\0{source}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
@@ -97,7 +97,7 @@ def _build(folder: Path, sources: dict[str, Path]) -> None:
             executable = os.access(source, os.X_OK)
             target.chmod(0o555 if executable else 0o444)
             hashes[name] = _hash(target)
-        for link, to in {"python/bin/python3": f"python{_version()}", **_LIBRARY_LINKS}.items():
+        for link, to in _links().items():
             (root / link).parent.mkdir(parents=True, exist_ok=True)
             (root / link).symlink_to(to)
             hashes[link] = f"-> {to}"
@@ -120,8 +120,17 @@ def _build(folder: Path, sources: dict[str, Path]) -> None:
         raise
 
 
-# The loader looks in these folders without being told: Debian's and Fedora's names for them.
-_LIBRARY_LINKS = {"lib64": "lib", "usr/lib": "../lib", "usr/lib64": "../lib"}
+def _links() -> dict[str, str]:
+    """Return the links of the runtime, and where they lead."""
+    return {
+        "python/bin/python3": f"python{_version()}",
+        # Debian's own Python looks for packages here.
+        "python/lib/python3/dist-packages": f"../python{_version()}/site-packages",
+        # The loader looks in these folders without being told, on Debian or on Fedora.
+        "lib64": "lib",
+        "usr/lib": "../lib",
+        "usr/lib64": "../lib",
+    }
 
 
 def _sources() -> Iterator[tuple[str, Path]]:

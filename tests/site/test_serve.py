@@ -113,7 +113,9 @@ def test_the_site_starts_survives_a_killed_worker_and_stops_whole(tmp_path: Path
             == 1
         )
         eventually(lambda: running.answers("/readyz"), "a worker has reported")
-        assert [path for path in [tmp_path, *tmp_path.rglob("*")] if is_open(path)] == []
+        # What programs run in has no secret and must be read by them, once they are let into it.
+        ours = [p for p in tmp_path.rglob("*") if "runtime" not in p.relative_to(tmp_path).parts]
+        assert [path for path in [tmp_path, *ours] if is_open(path)] == []
 
         os.kill(running.worker(), signal.SIGKILL)
         told = "The worker stopped (killed by signal 9, SIGKILL); starting it again in 1 s."

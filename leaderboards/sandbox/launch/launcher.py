@@ -303,12 +303,14 @@ class Run:
 
     def _kill(self) -> bool:
         """End all processes; return whether none is left."""
-        first = first_process(self.status_text)
-        # Ending the first process of its namespace ends all others in it.
-        for pid in (first, self.bubblewrap):
-            if pid > 0 and (pid == self.bubblewrap or self.bubblewrap > 0):
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+        if self.bubblewrap > 0:
+            # Ending the first process of its namespace ends all others in it.
+            first = first_process(self.status_text)
+            for pid in (first, self.bubblewrap):
+                # The number of a process that was waited for may be another's by now.
+                if pid in tree_below(self.bubblewrap).pids:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
         if self.user is not None:
             kill_user(self.user)
         until = time.monotonic() + 20
