@@ -74,6 +74,8 @@ def _tier(
     def unchecked(why: str) -> list[Row]:
         return [Row(f"rerun.{tier}", recorded["outputs"], None, Verdict.UNCHECKED, why)]
 
+    if recorded["kind"] == Kind.PROGRAM:
+        return unchecked("somebody's program gave these outputs, and the site alone has it.")
     if recorded["kind"] != Kind.BASELINE:
         return unchecked("somebody sent these outputs; the site has no program to run.")
     if program != here and not any_code:

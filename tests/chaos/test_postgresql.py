@@ -32,6 +32,7 @@ LONG = (
     "tests/leaderboards/test_counting.py",
     "tests/leaderboards/test_curation.py",
     "tests/leaderboards/test_keeping.py",
+    "tests/leaderboards/test_programs.py",
     "tests/leaderboards/test_ranking.py",
     "tests/leaderboards/test_trust.py",
     "tests/site/test_mail.py",

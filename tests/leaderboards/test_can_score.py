@@ -60,6 +60,45 @@ def test_at_home_a_worker_may_start_before_the_data_are_made(settings, tmp_path)
     assert can_score.why_not([SCORING]) == ""
 
 
+@pytest.fixture
+def runner(settings, monkeypatch):
+    for name in can_score.KEYS:
+        monkeypatch.delenv(name, raising=False)
+    settings.RUNNER = True
+    return settings
+
+
+def test_a_runner_serves_programs_and_nothing_else(runner):
+    assert can_score.why_not(["programs"]) == ""
+    assert "in a process that does nothing else" in can_score.why_not(["programs", SCORING])
+    runner.RUNNER = False
+    assert "PWM_RUNNER=1" in can_score.why_not(["programs"])
+
+
+@pytest.mark.parametrize("name", can_score.KEYS)
+def test_a_runner_that_was_given_a_key_does_not_start(runner, monkeypatch, name):
+    monkeypatch.setenv(name, "x" * 60)
+    assert can_score.why_not(["programs"]).startswith(f"{name} must not be set here")
+
+
+def test_a_runner_has_no_key_even_where_one_lies(tmp_path):
+    (tmp_path / "data_key").write_text(secrets.token_urlsafe(48))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST"))}
+    environment |= {"PWM_VAR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "pwmsite.settings"}
+    code = (
+        "from django.conf import settings as s; from pathlib import Path; "
+        "print(repr(s.DATA_KEY), repr(s.SIGNING_KEY), Path(s.TRUTH_DIR).exists())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment | {"PWM_RUNNER": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "'' '' False\n", done.stderr
+
+
 def test_the_worker_itself_ends_with_the_sentence(tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PWM_", "PYTEST"))}
     environment |= {

@@ -149,6 +149,16 @@ def test_overall_rank_appears_with_the_third_tier(method, stem, sandboxed):
     assert entry.score is not None
 
 
+def test_second_run_for_a_certificate_runs_the_program_again(method, stem, sandboxed):
+    sandboxed(submission(stem.spec, datasets.load_truth(stem.spec, "hidden").mismatch))
+    first = step(step(send(method)))
+    second = step(step(Attempt.objects.repeat(first)))
+    assert (second.state, second.score) == (State.SUCCEEDED, pytest.approx(first.score))
+    assert second.outputs_sha256 == first.outputs_sha256, "whatever the order was"
+    assert TierScore.objects.get().attempt == first
+    assert balance(method) == 90
+
+
 def test_each_run_gets_an_order_of_its_own(method, stem, sandboxed):
     orders = []
     sandboxed(ended(Reason.NO_OUTPUT))

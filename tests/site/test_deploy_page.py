@@ -69,7 +69,12 @@ def test_the_table_has_a_worker_for_every_queue(settings) -> None:
 
 def test_compose_starts_what_the_table_names() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
-    for name, row in (("worker", "worker for people"), ("background", "worker for the site")):
+    rows = {
+        "worker": "worker for people",
+        "background": "worker for the site",
+        "runner": "runner of programs",
+    }
+    for name, row in rows.items():
         (queues,) = re.findall(r"--queues \S+", ROWS[row])
         assert queues in services[name]["command"]
 
@@ -182,6 +187,7 @@ class Walk:
         """Start what a row of the table says, with the variables that it reads."""
         reads = PAGE.split(f"| {row} | `{ROWS[row]}` | ")[1].split(" |")[0]
         files = [". ./site.env"] + [". ./keys.env"] * (reads == "both")
+        files += [". ./runner.env"] * ("runner.env" in reads)
         command = self.here(ROWS[row]).replace("people@", f"{name}@")
         with self.log.open("ab") as log:
             self.running[name] = subprocess.Popen(
@@ -322,6 +328,7 @@ def test_the_page_leads_to_a_site_that_survives(walk: tuple[Walk, Mails], tmp_pa
         reader.start(name, "web server", PWM_BIND=f"127.0.0.1:{port}", PWM_WEB_PROCESSES="1")
     reader.start("people1", "worker for people", PWM_WORKERS="1")
     reader.start("site", "worker for the site", PWM_WORKERS="1")
+    reader.start("runner", "runner of programs")
     reader.start("mail", "worker for mail")
     reader.start("clock", "clock")
     with proxy(tmp_path, outside, [first, second]):
@@ -390,6 +397,7 @@ def the_backup_fills_an_empty_database(reader: Walk, kept: str, tmp_path: Path) 
     reader.start("restored", "web server", PWM_BIND=f"127.0.0.1:{port}")
     reader.start("people", "worker for people")
     reader.start("site", "worker for the site")
+    reader.start("runner", "runner of programs")
     reader.start("mail", "worker for mail")
     wait(is_ready(port))
     reader.stop_all()

@@ -83,6 +83,19 @@ def test_only_who_scores_sees_the_truth() -> None:
     assert mounted == {"prepare", "worker", "background"}
 
 
+def test_who_starts_programs_gets_no_key_and_no_truth() -> None:
+    runner = compose()["services"]["runner"]
+    given = set(runner["environment"])
+    assert not given & {"PWM_DATA_KEY", "PWM_SIGNING_KEY", "AWS_SECRET_ACCESS_KEY", "PWM_STORAGE"}
+    assert runner["volumes"] == ["measurements:/state/measurements:ro", "runs:/state/runs"]
+    assert runner["command"].split("--queues ")[1].split()[0] == "programs"
+    others = [s for name, s in compose()["services"].items() if name != "runner"]
+    assert not any("programs" in str(s.get("command")) for s in others)
+    unit = (ROOT / "deploy/pwm-runner.service").read_text()
+    assert "keys.env" not in unit
+    assert "runner.env" in unit
+
+
 def test_servers_get_the_versions_that_were_tested() -> None:
     def pins(lock: str) -> set[str]:
         return set(re.findall(r"^[a-z][\w.-]*==\S+", (ROOT / lock).read_text(), re.MULTILINE))

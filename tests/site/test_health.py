@@ -28,7 +28,10 @@ def test_ready_with_a_worker_that_reports(client: Client) -> None:
     assert answer.json() == {
         "ready": True,
         "checks": dict.fromkeys(
-            ["database", "migrations", "broker", "cache", "storage", "worker", "queues", "static"],
+            (
+                *("database", "migrations", "broker", "cache", "storage", "worker", "queues"),
+                *("sandbox", "static"),
+            ),
             "ok",
         ),
     }
@@ -50,10 +53,36 @@ def test_not_ready_without_one(client: Client, seen_ago: timedelta | None) -> No
 def test_not_ready_while_nobody_serves_a_queue(client: Client) -> None:
     make_worker(name="people@here", queues=["mail", "gallery", "scoring"])
     make_worker(2 * SILENCE, name="site@here", queues=["hidden"])
+    make_worker(name="programs@here", queues=["programs"])
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"]["worker"] == "ok"
     assert answer.json()["checks"]["queues"].startswith("No worker serves hidden:")
+
+
+NO_BUBBLEWRAP = {"guards": [{"name": "bubblewrap", "holds": False, "detail": "bwrap is missing."}]}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("production", "status"), [(True, 503), (False, 200)])
+def test_a_sandbox_that_lacks_a_guard_is_named_and_the_rest_works(
+    client: Client, settings, production: bool, status: int
+) -> None:
+    settings.PRODUCTION = production
+    make_worker(name="programs@here", sandbox=NO_BUBBLEWRAP)
+    answer = client.get("/readyz")
+    assert answer.status_code == status
+    told = answer.json()["checks"].pop("sandbox")
+    assert told.startswith("Blocked: no sandbox on this server (bubblewrap).")
+    assert set(answer.json()["checks"].values()) - {told} == {"ok"}
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_one_runner_with_all_guards_is_enough(client: Client) -> None:
+    make_worker(name="programs@here", sandbox=NO_BUBBLEWRAP)
+    make_worker(name="programs@there", sandbox={"guards": [{"name": "bubblewrap", "holds": True}]})
+    assert client.get("/readyz").json()["checks"]["sandbox"] == "ok"
 
 
 @pytest.mark.django_db

@@ -27,6 +27,17 @@ def test_a_visitor_sees_neither_page_nor_metrics(client: Client, path: str) -> N
     assert client.get(path).status_code in {302, 404}
 
 
+def test_staff_see_which_guard_of_the_sandbox_is_missing(staff: Client) -> None:
+    guards = [
+        {"name": "bubblewrap", "holds": True, "detail": "It is there."},
+        {"name": "network", "holds": False, "detail": "A socket could be opened."},
+    ]
+    make_worker(name="programs@here", sandbox={"guards": guards})
+    page = staff.get("/operations/").content.decode()
+    assert "missing: A socket could be opened." in page
+    assert "holds: It is there." in page
+
+
 def test_staff_see_the_workers_and_the_queues(staff: Client) -> None:
     make_worker(name="celery@here")
     page = staff.get("/operations/").content.decode()

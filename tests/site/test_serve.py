@@ -113,7 +113,9 @@ def test_the_site_starts_survives_a_killed_worker_and_stops_whole(tmp_path: Path
             == 1
         )
         eventually(lambda: running.answers("/readyz"), "a worker has reported")
-        assert [path for path in [tmp_path, *tmp_path.rglob("*")] if is_open(path)] == []
+        # What programs run in has no secret and must be read by them, once they are let into it.
+        ours = [p for p in tmp_path.rglob("*") if "runtime" not in p.relative_to(tmp_path).parts]
+        assert [path for path in [tmp_path, *ours] if is_open(path)] == []
 
         os.kill(running.worker(), signal.SIGKILL)
         told = "The worker stopped (killed by signal 9, SIGKILL); starting it again in 1 s."
@@ -175,6 +177,24 @@ def test_a_machine_with_little_memory_computes_one_thing_at_a_time(
     ]
     assert served[0] == served[1]
     assert set(queues(little["The runner"])).isdisjoint(queues(worker))
+
+
+def test_programs_have_a_process_of_their_own_that_gets_no_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for memory in (2 << 30, 8 << 30):
+        runner = names(memory, monkeypatch)["The runner"]
+        assert runner.command[runner.command.index("--queues") + 1] == "programs"
+        assert runner.command[runner.command.index("--concurrency") + 1] == "1"
+        assert runner.environment["PWM_RUNNER"] == "1"
+    monkeypatch.setenv("PWM_DATA_KEY", "a secret")
+    runner.command = ["sh", "-c", f"env > {tmp_path}/env"]
+    runner.start()
+    assert runner.process
+    runner.process.wait()
+    told = (tmp_path / "env").read_text()
+    assert "PWM_RUNNER=1" in told
+    assert "a secret" not in told
 
 
 @pytest.mark.parametrize(

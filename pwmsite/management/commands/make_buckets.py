@@ -1,4 +1,4 @@
-"""Make the buckets that PWM_STORAGE and PWM_PRIVATE_STORAGE name, where they are missing."""
+"""Make the buckets that the storages of the settings name, where they are missing."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ class Command(BaseCommand):
     help = "Make the storages' buckets if they are missing; nothing to do for folders."
 
     def handle(self, **options: Any) -> None:
-        for alias in ("default", "private"):
+        for alias in ("default", "private", "runs"):
             storage = storages[alias]
             if hasattr(storage, "bucket_name"):
                 self.make(storage)
