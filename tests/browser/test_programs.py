@@ -45,7 +45,7 @@ def look(page: Page) -> None:
 
 def send(page: Page, tier: str, text: str) -> None:
     page.goto(NEW)
-    page.get_by_label("Method").select_option(label="Sparse atoms")
+    page.get_by_label("Method", exact=True).select_option(label="Sparse atoms")
     page.get_by_role("radio", name=tier).focus()
     page.keyboard.press("Space")
     page.get_by_label("Program", exact=True).set_input_files(script(text))
