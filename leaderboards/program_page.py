@@ -34,7 +34,7 @@ MOST_LOG = 200_000  # characters of a log that a page shows; the end of it says 
 
 @dataclass(frozen=True)
 class Step:
-    """One of the steps of a run; where: "past", "now" or "ahead"."""
+    """One of the steps of a run; where: "past", "now", "ahead", or "left" where it never came."""
 
     name: str
     where: str
@@ -112,12 +112,19 @@ def for_curators(attempt: Attempt) -> dict[str, Any]:
 
 
 def steps(attempt: Attempt) -> list[Step]:
-    """List the steps of a run, and which of them is now."""
-    now = STEPS.index(programs.step(attempt))
-    return [
-        Step(name, "past" if i < now else "now" if i == now else "ahead")
-        for i, name in enumerate(STEPS)
-    ]
+    """List the steps of a run: which of them is now, and which an ended run left out."""
+    now, left = STEPS.index(programs.step(attempt)), _left_out(attempt)
+    where = ["left" if i in left else "past" if i < now else "ahead" for i in range(len(STEPS))]
+    where[now] = "now"
+    return [Step(*step) for step in zip(STEPS, where, strict=True)]
+
+
+def _left_out(attempt: Attempt) -> range:
+    """Give the places of the steps that an ended run never came to."""
+    came = set(attempt.events.values_list("event", flat=True)) if attempt.has_ended else set()
+    if not came or "handed over" in came:
+        return range(0)
+    return range(2 if "claimed" in came else 1, len(STEPS) - 1)
 
 
 def paid(attempt: Attempt) -> str:

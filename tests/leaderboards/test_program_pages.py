@@ -173,6 +173,8 @@ def test_failed_trial_shows_reason_log_and_exact_costs(ada, method):
     assert "Traceback: &lt;b&gt;no&lt;/b&gt;" in page
     assert "3.3 s" in page
     assert "Make a trial run" not in page
+    assert "Waits for a runner</li>" in page
+    assert "Is scored" not in page  # it never came to that
 
 
 def test_failed_hidden_run_shows_no_log_no_problem_and_coarse_costs(ada, method):
