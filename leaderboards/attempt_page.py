@@ -11,8 +11,8 @@ from modalities.figures import fixed, interval, percent
 from modalities.jobs import State
 from modalities.physics import scoring
 
-from . import calibration_page, counting, expected, tells
-from .models import Attempt, ScoreTier, TierScore, missing_ends_it
+from . import calibration_page, counting, expected, programs, tells
+from .models import Attempt, Ending, Kind, ScoreTier, TierScore, missing_ends_it
 
 PARTS = ("score", "psnr", "ssim", "consistency", "ceiling")
 NEAR = f"{100 * tells.CALIBRATED:.0f} %"
@@ -34,23 +34,36 @@ def line(attempt: Attempt) -> dict[str, Any]:
         "modality": attempt.modality.short_name,
         "modality_url": attempt.modality.get_absolute_url(),
         "method": attempt.method.name,
-        "tier": attempt.get_tier_display(),
+        "tier": "Trial" if attempt.is_trial else attempt.get_tier_display(),
+        "sent": "program" if attempt.kind == Kind.PROGRAM else "file",
         "state": state_text(attempt),
         "kind": kind(attempt),
         "score": "" if told is None else fixed(told, 3),
         "queued_at": attempt.queued_at,
-        "entry_url": attempt.entry.get_absolute_url() if attempt.entry else "",
+        "entry_url": attempt.entry.get_absolute_url()
+        if attempt.entry and not attempt.is_trial
+        else "",
         "counts": getattr(attempt, "does_count", False),
     }
 
 
 def state_text(attempt: Attempt) -> str:
     """Name the state in a word or two."""
+    if attempt.kind == Kind.PROGRAM and (words := _of_program(attempt)):
+        return words
     if attempt.error_code == "refused":
         return "Refused"
     if is_uncalibrated(attempt):
         return "Not calibrated"
     return STATES[State(attempt.state)]
+
+
+def _of_program(attempt: Attempt) -> str:
+    """Name what is particular about the state of a run of a program; "" for nothing."""
+    if not attempt.has_ended:
+        return programs.step(attempt).capitalize()
+    ending = attempt.program.ending  # a worker has codes of its own, and some are alike
+    return Ending(ending).label if ending and ending == attempt.error_code else ""
 
 
 def is_uncalibrated(attempt: Attempt) -> bool:
@@ -109,7 +122,12 @@ def pictures(attempt: Attempt) -> list[dict[str, str]]:
 
 def _counting(attempt: Attempt) -> dict[str, Any]:
     """Say whether this attempt counts on the board, why, and whether its owner may choose it."""
-    if attempt.entry is None or attempt.score is None or is_uncalibrated(attempt):
+    if (
+        attempt.is_trial
+        or attempt.entry is None
+        or attempt.score is None
+        or is_uncalibrated(attempt)
+    ):
         return {}
     row = TierScore.objects.filter(entry=attempt.entry, tier=attempt.tier).first()
     others = counting.results(attempt.entry, attempt.tier).exclude(pk=attempt.pk)

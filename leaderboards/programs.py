@@ -99,6 +99,11 @@ def largest(form: str) -> int:
     return int(settings.PWM_SCRIPT_KB << 10 if form == Form.SCRIPT else settings.PWM_IMAGE_MB << 20)
 
 
+def largest_of_all() -> int:
+    """Give the most bytes that any program may have."""
+    return max(largest(form) for form in Form)
+
+
 def submit_program(
     user: Any, upload: HashedFile, *, form: str, **fields: Any
 ) -> tuple[Attempt, bool]:

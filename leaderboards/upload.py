@@ -74,9 +74,12 @@ def _largest(spec: physics.Spec) -> int:
     return max(expectation(spec, tier).largest_file for tier in UPLOAD_TIERS)
 
 
-def limit(request: HttpRequest) -> None:
-    """Hold the request's upload to the largest size; call it before the body is read."""
-    request.upload_handlers = [HashedUpload(request, largest_of_all())]
+def limit(request: HttpRequest, most: int | None = None) -> None:
+    """Hold the request's upload to ``most`` bytes, or to those that any submission may have.
+
+    Call it before the body is read.
+    """
+    request.upload_handlers = [HashedUpload(request, largest_of_all() if most is None else most)]
 
 
 def send(user: Any, upload: HashedFile, **fields: Any) -> tuple[Attempt, bool]:

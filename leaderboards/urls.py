@@ -3,7 +3,16 @@
 from django.urls import path
 from django.views.decorators.http import require_safe
 
-from .views import desk, entries, history, methods, registering, submissions
+from .views import (
+    curating_programs,
+    desk,
+    entries,
+    history,
+    methods,
+    programs,
+    registering,
+    submissions,
+)
 
 app_name = "leaderboards"
 urlpatterns = [
@@ -18,11 +27,15 @@ urlpatterns = [
     path("entries/<uuid:pk>/bundle.zip", entries.evidence, name="bundle"),
     path("submissions/", submissions.submissions, name="submissions"),
     path("submissions/new/", submissions.submit, name="submit"),
+    path("submissions/program/", programs.submit, name="submit_program"),
     path("submissions/<uuid:pk>/", submissions.submission, name="submission"),
     path("submissions/<uuid:pk>/progress/", submissions.progress, name="progress"),
     path("submissions/<uuid:pk>/cancel/", submissions.cancel, name="cancel"),
     path("submissions/<uuid:pk>/choose/", submissions.choose, name="choose"),
     path("curate/", desk.curate, name="curate"),
+    path("curate/credits/", curating_programs.give_credits, name="give_credits"),
+    path("curate/programs/", curating_programs.runs, name="curate_programs"),
+    path("curate/programs/<uuid:pk>/", curating_programs.run, name="curate_program"),
     path("curate/<uuid:pk>/", desk.entry, name="desk"),
     path("curate/<uuid:pk>/decide/", desk.decide, name="decide"),
     path("curate/<uuid:pk>/rerun/", desk.rerun, name="rerun"),

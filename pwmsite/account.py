@@ -1,25 +1,28 @@
-"""The account page: a person's API tokens, methods and submissions."""
+"""The account page: a person's API tokens, methods and submissions; and their credits."""
 
 from __future__ import annotations
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
-from leaderboards import attempt_page
-from leaderboards.models import Attempt, Method
+from leaderboards import attempt_page, program_page, programs
+from leaderboards.models import PRICE_OF_A_HIDDEN_RUN, Attempt, CreditAccount, Method
 from modalities.typed_text import NameField
 
 from .models import ApiToken
 
 MOST_TOKENS = 10
 NEWEST = 8
+LINES = 50  # of the ledger on a page
 
 
 class SignedIn(HttpRequest):
@@ -44,6 +47,28 @@ class TokenForm(forms.Form):
 def page(request: SignedIn) -> HttpResponse:
     """Show a person what is theirs."""
     return _page(request, TokenForm())
+
+
+@never_cache
+@login_required
+@require_safe
+def credits_page(request: SignedIn) -> HttpResponse:
+    """Show a person's balance, what is held, the ledger and the rules."""
+    account = CreditAccount.objects.of(request.user)
+    page = Paginator(account.changes.all(), LINES).get_page(request.GET.get("page"))
+    context = {
+        "balance": account.balance,
+        "held": program_page.held(request.user),
+        "holds": programs.holds(request.user).select_related("modality", "method"),
+        "price": PRICE_OF_A_HIDDEN_RUN,
+        "affordable": account.balance // PRICE_OF_A_HIDDEN_RUN,
+        "at_start": settings.PWM_CREDITS_AT_START,
+        "waits_for_address": settings.PWM_CREDITS_AT_START and not account.has_started(),
+        "sends_mail": settings.SENDS_MAIL,
+        "page": page,
+        "lines": program_page.ledger(list(page.object_list)),
+    }
+    return render(request, "account/credits.html", context)
 
 
 @never_cache
@@ -79,13 +104,15 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     mine = Attempt.objects.of(request.user).with_place()
-    newest = mine.select_related("modality", "method", "entry")[:NEWEST]
+    newest = mine.select_related("modality", "method", "entry", "program")[:NEWEST]
     context = {
         "form": form,
         "made": made,
         "text": text,
         "tokens": ApiToken.objects.filter(user=request.user),
         "methods": Method.objects.owned_by(request.user).prefetch_related("modalities"),
+        "balance": CreditAccount.objects.of(request.user).balance,
+        "price": PRICE_OF_A_HIDDEN_RUN,
         "lines": [attempt_page.line(attempt) for attempt in newest],
     }
     return render(request, "account/page.html", context, status=status)

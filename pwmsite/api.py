@@ -11,6 +11,7 @@ from leaderboards.api.boards import BoardsView, BoardView
 from leaderboards.api.calibration import CalibrationView, CurvesView
 from leaderboards.api.keys import BundleKeysView
 from leaderboards.api.methods import MethodViewSet
+from leaderboards.api.programs import CreditViewSet, ProgramViewSet
 from leaderboards.api.submissions import SubmissionViewSet
 from modalities.api import ModalityViewSet
 
@@ -20,6 +21,8 @@ router.register("modalities", ModalityViewSet, basename="modality")
 router.register("methods", MethodViewSet, basename="method")
 router.register("runs", RunViewSet, basename="run")
 router.register("submissions", SubmissionViewSet, basename="submission")
+router.register("programs", ProgramViewSet, basename="program")
+router.register("credits", CreditViewSet, basename="credit")
 
 app_name = "api"
 urlpatterns = [

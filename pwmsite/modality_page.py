@@ -111,7 +111,7 @@ def _tier(
 ) -> dict[str, Any]:
     tier = card["name"]
     extra = {"key": tier, "dot": DOT[tier], "boards": boards.tiers[tier], "download": file}
-    return card | extra | {"not_yet": programs.IN_SHORT if tier == "hidden" else ""}
+    return card | extra | {"program": programs.IN_SHORT if tier == "hidden" else ""}
 
 
 def _kinds(spec: Spec) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def _release() -> str:
         "realdata",
         "templates",
         "static",
+        "docs",
     )
     files = (
         path

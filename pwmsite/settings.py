@@ -262,6 +262,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "PWM",
     "DESCRIPTION": "Modalities, methods, leaderboards and gallery runs, as on the site's pages.",
     "VERSION": "1",
+    "ENUM_NAME_OVERRIDES": {"ScoreTierEnum": "leaderboards.models.words.ScoreTier"},
     "SERVE_INCLUDE_SCHEMA": False,
 }
 

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from leaderboards import programs
+from leaderboards import program_page, programs, sandbox
 from modalities import prose
 from modalities.models import Modality
 from modalities.physics.scenarios import WORDS
@@ -23,6 +23,7 @@ from .health import check_cache, outcome
 from .pagecache import public_page
 
 ABOUT = Path(__file__).with_name("about.md")
+GUIDE = Path(__file__).parents[1] / "docs" / "submit-a-program.md"
 LONGEST_SEARCH = 80
 
 
@@ -74,6 +75,25 @@ def about_parts() -> list[dict[str, str]]:
     for name, words in (("programs", programs.IN_SHORT), ("scenarios", _scenarios())):
         text = text.replace(f"[[{name}]]", words)
     parts = prose.split(text, ABOUT.name)
+    return [part | {"html": markup.fit(part["html"], part["title"])} for part in parts]
+
+
+@public_page(lambda: "programs")
+def programs_guide(request: HttpRequest) -> HttpResponse:
+    """Say what a program must do, with an example, and what this site gives it."""
+    context = {
+        "nav": "",
+        "parts": guide_parts(),
+        "limits": sandbox.Limits.of_settings().in_words(),
+        "packages": program_page.packages(),
+    }
+    return render(request, "programs.html", context)
+
+
+@lru_cache(maxsize=1)
+def guide_parts() -> list[dict[str, str]]:
+    """Render ``docs/submit-a-program.md`` once, split at its headings."""
+    parts = prose.split(GUIDE.read_text(encoding="utf-8"), GUIDE.name)
     return [part | {"html": markup.fit(part["html"], part["title"])} for part in parts]
 
 

@@ -1,4 +1,4 @@
-"""Submissions in the API: send a file, list one's own, follow them. Others' answer 404."""
+"""Submitted files in the API: send one, list one's own, follow them. Others' answer 404."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TooLarge(APIException):
 class SubmissionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Attempt]
 ):
-    """Your own submissions."""
+    """Your own submitted files; programs have addresses of their own."""
 
     serializer_class = SubmissionSerializer
     permission_classes = (IsAuthenticated,)
@@ -92,7 +92,7 @@ class SubmissionViewSet(
         return super().initialize_request(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
-        return Attempt.objects.of(self.request.user).select_related("modality", "method")
+        return Attempt.objects.of(self.request.user).files().select_related("modality", "method")
 
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},

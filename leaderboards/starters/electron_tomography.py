@@ -7,6 +7,7 @@ matrix, reconstructs each sample and writes a submission that the server accepts
 the nominal operator and its adjoint; ``check`` holds it against the small example in the file, and
 yours too if you change it. SIRT leaves out the blur of the depth of field, to be quick, and nothing
 is calibrated: the corrected spec is the nominal one. That is where to begin.
+The hidden tier runs this program as it is.
 """
 
 import json

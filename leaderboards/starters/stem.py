@@ -6,7 +6,7 @@ Needs Python 3.11, NumPy, SciPy and h5py. It reads the measurements and the nomi
 reconstructs each sample and writes a submission that the server accepts. It does not calibrate: the
 corrected spec is the nominal one. That is where to begin. ``Operator`` is the nominal operator and
 its adjoint; ``check`` holds it against the small example in the file, and yours too if you change
-it.
+it. The hidden tier runs it as it is.
 """
 
 import json

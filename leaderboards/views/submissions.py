@@ -1,8 +1,9 @@
-"""Submit a file, follow it, stop it, and see what the server found. Private: others get 404."""
+"""Submit a file; follow what one sent, stop it, see what was found. Private: others get 404."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
@@ -11,19 +12,27 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from leaderboards import attempt_page, counting, programs, tells, upload
-from leaderboards.models import Attempt, Method, Quota, missing_ends_it
+from leaderboards import attempt_page, counting, program_page, tells, upload
+from leaderboards.models import (
+    PRICE_OF_A_HIDDEN_RUN,
+    Attempt,
+    Kind,
+    Method,
+    Quota,
+    missing_ends_it,
+)
 from leaderboards.submission_form import SubmissionForm
 from modalities.jobs.forecast import forecast
-from modalities.models import Modality
+from modalities.models import Modality, TierName
 
 HTMX_STOP_POLLING = 286
 PAGE = 200
-RELATED = ("modality", "method", "entry")
+RELATED = ("modality", "method", "entry", "program")
 
 
 @csrf_exempt  # the check comes in _submit: it reads the body, whose size is limited first
@@ -41,6 +50,8 @@ def _submit(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         asked = {name: request.GET.get(name) for name in ("modality", "tier", "method")}
         wanted = {name: value for name, value in asked.items() if value}
+        if wanted.get("tier") == TierName.HIDDEN:
+            return redirect(f"{reverse('leaderboards:submit_program')}?{urlencode(wanted)}")
         return _form(request, SubmissionForm(user=request.user, initial=wanted), wanted)
     form = SubmissionForm(
         request.POST,
@@ -69,10 +80,10 @@ def _form(
     context = {
         "form": form,
         "modality": chosen,
-        "asks_for_hidden": asked.get("tier") == "hidden",
+        "query": program_page.query(asked),
         "has_methods": Method.objects.owned_by(request.user).exists(),
         "left": Attempt.objects.of(request.user).files().left(modalities),
-        "programs": programs.IN_SHORT,
+        "price": PRICE_OF_A_HIDDEN_RUN,
         "a_day": settings.PWM_DEV_SUBMISSIONS_A_DAY,
         "a_month": settings.PWM_DEV_SUBMISSIONS_A_MONTH,
         "missing_ends_it": missing_ends_it(),
@@ -121,8 +132,12 @@ def submission(request: HttpRequest, pk: UUID) -> HttpResponse:
         "submission": found,
         "events": tells.history(found),
         "forecast": _forecast(found),
+        "again_url": _again_url(found),
         **attempt_page.page(found),
     }
+    if found.kind == Kind.PROGRAM:
+        context |= program_page.of_run(found)
+        return render(request, "leaderboards/program_run.html", context)
     return render(request, "leaderboards/submission.html", context)
 
 
@@ -140,8 +155,11 @@ def progress(request: HttpRequest, pk: UUID) -> HttpResponse:
         "line": attempt_page.line(found),
         "forecast": _forecast(found),
     }
+    if found.kind == Kind.PROGRAM:
+        context["steps"] = program_page.steps(found)
     status = HTMX_STOP_POLLING if found.has_ended else 200
-    response = render(request, "leaderboards/_progress.html", context, status=status)
+    template = "_run_progress" if found.kind == Kind.PROGRAM else "_progress"
+    response = render(request, f"leaderboards/{template}.html", context, status=status)
     if found.has_ended:
         response["HX-Refresh"] = "true"
     return response
@@ -176,7 +194,18 @@ def choose(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect(found)
 
 
+def _again_url(found: Attempt) -> str:
+    """Lead to the form that this was sent with, filled in likewise."""
+    place = "submit_program" if found.kind == Kind.PROGRAM else "submit"
+    asked = {"modality": found.modality.key, "tier": found.tier, "method": found.method.slug}
+    return f"{reverse(f'leaderboards:{place}')}?{urlencode(asked)}"
+
+
 def _forecast(found: Attempt) -> Any:
+    """Say when it will be done; of a hidden run its place alone, since a duration can tell."""
     if not found.is_live:
         return None
-    return forecast(found, Attempt.objects.files().filter(modality=found.modality_id))
+    alike = Attempt.objects.filter(kind=found.kind, modality=found.modality_id)
+    if found.kind == Kind.PROGRAM:
+        alike = alike.filter(tier=TierName.PUBLIC) if found.is_trial else alike.none()
+    return forecast(found, alike)

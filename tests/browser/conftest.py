@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -42,11 +42,28 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 
 @pytest.fixture(scope="session")
-def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a site with both modalities and their galleries."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state of a site with both modalities and their galleries."""
     needs("chromium")
     folder = tmp_path_factory.mktemp("browser") / "site"
     shutil.copytree(made_once("seeded", _seed), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def on_site(folder: Path) -> Callable[..., None]:
+    """Runs a module of the tests with the site's database and files."""
+
+    def run(*arguments: str) -> None:
+        command = [sys.executable, "-m", *arguments]
+        subprocess.run(command, cwd=ROOT, env=_environment(folder), check=True)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def base_url(folder: Path) -> Iterator[str]:
+    """The address of the site, while it is served."""
     port = free_port()
     command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     with (folder / "server.log").open("w") as log:

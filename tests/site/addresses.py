@@ -18,6 +18,7 @@ from modalities.models import Modality
 from pwmsite.models import ApiToken
 from tests.factories import make_attempt, make_entry, make_method, make_user
 from tests.gallery.rows import make_finished_run, make_run
+from tests.leaderboards.sending import send
 
 ROLES = ("anonymous", "member", "owner", "other", "curator", "superuser")
 NOBODYS = UUID(int=7)
@@ -54,12 +55,14 @@ class World:
         self.attempt: Attempt = make_attempt(self.stem, self.method, "public")
         self.entry: Entry = self.attempt.entry
         make_entry(self.stem, make_method(self.stem, owner=self.people["other"]), tiers={})
+        self.program = send(self.method)
         self.run = make_finished_run(self.stem)
         self.live_run = make_run(self.stem)
         self.token, _ = ApiToken.objects.make(self.people["owner"], "test")
         self.paths = SimpleNamespace(
             attempt=self.attempt.pk,
             entry=self.entry.pk,
+            program=self.program.pk,
             run=self.run.pk,
             live=self.live_run.pk,
             token=self.token.pk,

@@ -30,6 +30,7 @@ SITE = """
 /                                              GET  200
 /about/                                        GET  200
 /accounts/                                     GET  302 200 200 200 200 200
+/accounts/credits/                             GET  302 200 200 200 200 200
 /accounts/tokens/                              POST 302 400 400 400 400 400
 /accounts/tokens/{token}/revoke/               POST 302 404 302 404 404 404
 /accounts/login/                               GET  200 302 302 302 302 302
@@ -84,6 +85,11 @@ SITE = """
 /api/v1/submissions/                           GET  401 200 200 200 200 200
 /api/v1/submissions/                           POST 401 400 400 400 400 400
 /api/v1/submissions/{attempt}/                 GET  401 404 200 404 404 404
+/api/v1/programs/                              GET  401 200 200 200 200 200
+/api/v1/programs/                              POST 401 400 400 400 400 400
+/api/v1/programs/{program}/                    GET  401 404 200 404 404 404
+/api/v1/credits/                               GET  401 200 200 200 200 200
+/api/v1/credits/balance/                       GET  401 200 200 200 200 200
 /api/v1/bundle-keys/                           GET  200
 /api/v1/modalities/stem/boards/                GET  200
 /api/v1/modalities/stem/boards/challenge/      GET  200
@@ -112,17 +118,27 @@ SITE = """
 /submissions/                                  GET  302 200 200 200 200 200
 /submissions/new/                              GET  302 200 200 200 200 200
 /submissions/new/                              POST 302 400 400 400 400 400
+/submissions/program/                          GET  302 200 200 200 200 200
+/submissions/program/                          POST 302 400 400 400 400 400
+/submissions/{program}/                        GET  302 404 200 404 404 404
+/submissions/{program}/progress/               GET  302 404 200 404 404 404
+/submissions/{program}/cancel/                 POST 302 404 302 404 404 404
 /submissions/{attempt}/                        GET  302 404 200 404 404 404
 /submissions/{attempt}/progress/               GET  302 404 286 404 404 404
 /submissions/{attempt}/cancel/                 POST 302 404 302 404 404 404
 /submissions/{attempt}/choose/                 POST 302 404 302 404 404 404
 /curate/                                       GET  302 404 404 404 200 200
+/curate/credits/                               GET  302 404 404 404 200 200
+/curate/credits/                               POST 302 404 404 404 400 400
+/curate/programs/                              GET  302 404 404 404 200 200
+/curate/programs/{program}/                    GET  302 404 404 404 200 200
 /curate/{entry}/                               GET  302 404 404 404 200 200
 /curate/{entry}/decide/                        POST 302 404 404 404 400 400
 /curate/{entry}/rerun/                         POST 302 404 404 404 302 302
 /curate/{entry}/progress/                      GET  302 404 404 404 286 286
 /history/                                      GET  200
 /history/feed.atom                             GET  200
+/programs/                                     GET  200
 /search/                                       GET  200
 /modalities/stem/                              GET  200
 /modalities/stem/data/public.h5                GET  404

@@ -26,6 +26,7 @@ PAGES = (
     "/modalities/stem/",
     "/modalities/electron_tomography/",
     "/real-data/",
+    "/programs/",
 )
 
 

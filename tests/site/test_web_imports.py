@@ -1,6 +1,7 @@
 """Web processes load neither the scorer nor the reader of uploads: they have no business there.
 
 Nor does any process load at its start what is large and seldom needed.
+The sandbox's limits and packages are on pages, so it is loaded; it starts nothing unless asked.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ KEPT_OUT = (
     "leaderboards.intake.reader",
     "leaderboards.intake.parse",
     "leaderboards.intake.lockdown",
-    "leaderboards.sandbox",
 )
 
 
