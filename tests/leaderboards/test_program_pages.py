@@ -228,6 +228,12 @@ def test_curator_reads_the_log_of_a_hidden_run_marked_as_a_strangers(curator, me
     assert "sample_00: no x_hat" in page
 
 
+def test_curator_reads_what_a_second_run_left(curator, method):
+    second = Attempt.objects.repeat(send(method))
+    page = text(curator.get(f"/curate/programs/{second.pk}/"))
+    assert "A second run is free." in page
+
+
 def test_curator_gives_credits_with_a_reason_that_the_person_reads(curator, ada):
     answer = curator.post(GIVE, {"username": "ada", "amount": 30, "reason": "For a long study."})
     assert answer.status_code == 302
