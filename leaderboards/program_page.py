@@ -130,7 +130,7 @@ def _left_out(attempt: Attempt) -> range:
 def paid(attempt: Attempt) -> str:
     """Say in a sentence what a run cost, from the ledger."""
     if not attempt.price:
-        return "A trial run is free."
+        return "A trial run is free." if attempt.is_trial else "A second run is free."
     rows = CreditChange.objects.filter(subject=attempt.subject)
     if any(row.amount > 0 for row in rows):
         return f"{attempt.price} credits were charged and given back: the run cost nothing."

@@ -95,7 +95,8 @@ def runs(request: HttpRequest) -> HttpResponse:
 def run(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show a curator what a run left, its log too, which a stranger wrote."""
     related = ("modality", "method", "entry", "program", "started_by")
-    attempt = get_object_or_404(Attempt.objects.programs().select_related(*related), pk=pk)
+    found = Attempt.objects.filter(program__isnull=False)  # second runs too
+    attempt = get_object_or_404(found.select_related(*related), pk=pk)
     context = {
         "nav": "",
         "attempt": attempt,

@@ -6,15 +6,27 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db.models.functions import Now
 from django.test import Client
 
 from leaderboards import programs
 from leaderboards.curators import GROUP
-from leaderboards.models import Attempt, CreditAccount, CreditChange, Ending, Method
-from tests.factories import make_method, make_modality, make_user
+from leaderboards.models import (
+    Attempt,
+    CreditAccount,
+    CreditChange,
+    Ending,
+    Kind,
+    Method,
+    ProgramRun,
+)
+from tests.factories import make_attempt, make_method, make_modality, make_user
 from tests.leaderboards.sending import SCRIPT, end, form_data, send
 
 pytestmark = pytest.mark.django_db
+EVIDENCE: dict[str, Any] = dict.fromkeys(
+    ("input_sha256", "output_sha256", "runtime_sha256"), "1" * 64
+) | {"ran_at": Now()}
 NEW, CREDITS, GIVE = "/submissions/program/", "/accounts/credits/", "/curate/credits/"
 
 
@@ -228,6 +240,12 @@ def test_curator_reads_the_log_of_a_hidden_run_marked_as_a_strangers(curator, me
     assert "sample_00: no x_hat" in page
 
 
+def test_curator_reads_what_a_second_run_left(curator, method):
+    second = Attempt.objects.repeat(send(method))
+    page = text(curator.get(f"/curate/programs/{second.pk}/"))
+    assert "A second run is free." in page
+
+
 def test_curator_gives_credits_with_a_reason_that_the_person_reads(curator, ada):
     answer = curator.post(GIVE, {"username": "ada", "amount": 30, "reason": "For a long study."})
     assert answer.status_code == 302
@@ -277,3 +295,29 @@ def test_account_waits_for_its_address_where_the_site_sends_mail(ada, settings):
     page = text(ada.get(CREDITS))
     assert "wait for your address" in page
     assert "once an e-mail address is confirmed" in page
+
+
+def scored(method: Method, tier: str, **fields: Any) -> Attempt:
+    run = make_attempt(
+        method.modalities.get(), method, tier, (0.6123, 25.0, 0.8), kind=Kind.PROGRAM, **fields
+    )
+    ProgramRun.objects.create(attempt=run, form="script", ending=Ending.DONE, **EVIDENCE)
+    return run
+
+
+def test_scored_trial_shows_its_scenes_counts_nowhere_and_leads_to_the_hidden_tier(ada, method):
+    page = text(ada.get(scored(method, "public").get_absolute_url()))
+    assert "<h1>Scored</h1>" in page
+    assert "0.612" in page
+    assert "Scene by scene" in page
+    assert "tier=hidden" in page
+    assert "counts on the board" not in page
+    assert "Your entry" not in page
+
+
+def test_scored_hidden_run_shows_rounded_means_and_no_scene(ada, method):
+    page = text(ada.get(scored(method, "hidden").get_absolute_url()))
+    assert "0.612" in page
+    assert "Scene by scene" not in page
+    assert "This tier says no more" in page
+    assert "Your entry" in page
