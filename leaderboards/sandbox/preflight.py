@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,16 +71,25 @@ class Preflight:
         return tuple(guard.name for guard in self.guards if not guard.holds)
 
 
+# A guard may be missing for a moment only, on a machine that is short of memory or time.
+AGAIN_AFTER_SECONDS = 60.0
+
 _found: Preflight | None = None
+_found_at = 0.0
 _one_at_a_time = threading.Lock()
 
 
 def preflight(*, fresh: bool = False) -> Preflight:
-    """Try all guards, once per process unless ``fresh``; it takes a second or two."""
-    global _found
+    """Try all guards; it takes a second or two, once per process, and again where one is missing.
+
+    ``fresh``: now, whatever was found before.
+    """
+    global _found, _found_at
     with _one_at_a_time:
-        if _found is None or fresh:
+        is_old = time.monotonic() - _found_at > AGAIN_AFTER_SECONDS
+        if fresh or _found is None or (is_old and not _found.ok):
             _found = Preflight(tuple(_tried()))
+            _found_at = time.monotonic()
         return _found
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import pytest
 
-from leaderboards.sandbox import Limits, Reason, Script, preflight, run_untrusted
+from leaderboards.sandbox import Guard, Limits, Reason, Script, preflight, run_untrusted
 from leaderboards.sandbox import run as run_module
 from tests.sandbox.layers import (
     no_filter,
@@ -150,3 +150,19 @@ def test_the_canaries_notice_a_layer_that_does_not_hold(change, guard, words, sl
     held = {each.name: each for each in found.guards}
     assert not held[guard].holds
     assert words in held[guard].detail
+
+
+def test_a_guard_that_is_missing_is_tried_again_after_a_while(monkeypatch):
+    """A machine that was short of memory for a moment does not stay blocked."""
+    answers = [Guard("a", False, ""), Guard("a", True, ""), Guard("a", False, "")]
+    now = 1000.0
+    monkeypatch.setattr(preflights, "_tried", lambda: [answers.pop(0)])
+    monkeypatch.setattr(preflights, "_found", None)
+    monkeypatch.setattr(preflights.time, "monotonic", lambda: now)
+    assert not preflight().ok
+    now += preflights.AGAIN_AFTER_SECONDS / 2
+    assert not preflight().ok
+    now += preflights.AGAIN_AFTER_SECONDS
+    assert preflight().ok
+    now += 2 * preflights.AGAIN_AFTER_SECONDS
+    assert preflight().ok
