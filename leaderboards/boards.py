@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import JSONObject
 
 from modalities.models import Modality
@@ -185,7 +185,10 @@ CELL_FIELDS = [f.name for f in fields(Cell) if f.name != "tier" and not f.name.e
 
 
 def _entries(where: Q) -> list[Any]:
-    return list(Entry.objects.listed().filter(where).order_by().values_list(*_FIELDS, named=True))
+    """Read the entries with a figure: a trial has none, nor has what its tier does not tell."""
+    has_figures = Exists(TierScore.objects.filter(entry=OuterRef("pk")))
+    found = Entry.objects.listed().filter(where, has_figures).order_by()
+    return list(found.values_list(*_FIELDS, named=True))
 
 
 def _cells(where: Q) -> dict[Any, dict[str, Cell]]:

@@ -67,8 +67,8 @@ def truth_content(spec: Spec, truth: Truth) -> bytes:
 def for_program(path: Path, order: Sequence[int]) -> bytes:
     """Write the challenge file of one run: what lies in ``path``, its samples in another order.
 
-    order: at each place, the sample that lies there. The metadata do not say which are at home:
-    nothing in the file tells a sample from the others but its measurement.
+    order: at each place, the sample that lies there. Nothing in the file tells a sample from the
+    others of its group but its measurement.
     """
 
     def fill(h5: h5py.File) -> None:
@@ -80,10 +80,11 @@ def for_program(path: Path, order: Sequence[int]) -> bytes:
     return hdf5(fill)
 
 
-def count_of(path: Path) -> int:
-    """Count the samples of a challenge file."""
+def groups_of(path: Path) -> list[str]:
+    """Name the group of each sample of a challenge file, home or away."""
     with h5py.File(path, "r") as h5:
-        return len(h5)
+        names = [sample_name(i) for i in range(len(h5))]
+        return [json.loads(h5[name].attrs["metadata"])["group"] for name in names]
 
 
 def _copy_sample(source: h5py.Group, target: h5py.Group) -> None:
@@ -94,7 +95,7 @@ def _copy_sample(source: h5py.Group, target: h5py.Group) -> None:
         source.copy("H_ideal", target)
     target.attrs["spec_ranges"] = source.attrs["spec_ranges"]
     facts = json.loads(source.attrs["metadata"])
-    told = {name: value for name, value in facts.items() if name not in ("group", "scene")}
+    told = {name: value for name, value in facts.items() if name != "scene"}
     target.attrs["metadata"] = json.dumps(told)
 
 

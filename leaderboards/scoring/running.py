@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def run(attempt: Attempt, report: Report) -> HandOver:
     version, path = measurements_of(attempt)
     if not path.exists():
         raise NotHere(f"The measurements of {attempt.where} are not at {path}.")
-    order = _drawn(challenge_files.count_of(path))
+    order = drawn(challenge_files.groups_of(path))
     given = challenge_files.for_program(path, order)
     report("starting the program", 0.02)
     with _program(attempt) as program:
@@ -51,11 +51,15 @@ def run(attempt: Attempt, report: Report) -> HandOver:
     return _end(attempt, Ending(outcome.reason.value), _saving(attempt, made))
 
 
-def _drawn(count: int) -> list[int]:
-    """Draw an order of the samples that nobody can foresee."""
-    order = [*range(count)]
-    secrets.SystemRandom().shuffle(order)
-    return order
+def drawn(groups: Sequence[str]) -> list[int]:
+    """Draw an order of the samples that nobody can foresee; as in every file, home comes first.
+
+    ``groups``: that of each sample. Calibration begins with few samples, the first and the last:
+    with those of one group alone it would be another method than on the tiers that people know.
+    """
+    places = [*range(len(groups))]
+    secrets.SystemRandom().shuffle(places)
+    return sorted(places, key=lambda i: groups.index(groups[i]))
 
 
 def _end(attempt: Attempt, ending: Ending, save: Callable[[], None]) -> HandOver:

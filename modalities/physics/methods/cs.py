@@ -13,7 +13,7 @@ from .tv import primal_dual
 from .wbp import spacing, tilt_series, wbp
 
 # Iterations of the primal-dual method; how large its last step is follows from their number.
-ITERATIONS = 180
+ITERATIONS = 220
 # Weight of the total variation, in units of the mean variance of the data: of 15, 30, 60, 120 and
 # 240, the one with which a fit to 80 % of the counts explains the rest best, over the home scenes.
 STRENGTH = 30.0
