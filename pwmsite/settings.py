@@ -144,7 +144,7 @@ PWM_CREDITS_AT_START = env.int("PWM_CREDITS_AT_START", default=100)
 PWM_HIDDEN_RUNS_A_DAY = env.int("PWM_HIDDEN_RUNS_A_DAY", default=5)
 PWM_TRIAL_RUNS_A_DAY = env.int("PWM_TRIAL_RUNS_A_DAY", default=20)
 PWM_SCRIPT_KB = env.int("PWM_SCRIPT_KB", default=1024)
-PWM_IMAGE_MB = env.int("PWM_IMAGE_MB", default=1024)
+PWM_IMAGE_MB = env.int("PWM_IMAGE_MB", default=512)
 PWM_PROGRAMS_KEPT = env.int("PWM_PROGRAMS_KEPT", default=100)
 PWM_PROGRAM_MB_KEPT = env.int("PWM_PROGRAM_MB_KEPT", default=4000)
 # What is left of trials and of runs without a result goes so many days after their end.
