@@ -75,7 +75,7 @@ def test_what_the_site_asks_for_itself_waits_in_a_queue_of_its_own():
 def test_make_run_has_one_worker_for_people_and_one_for_the_site():
     queues = [
         set(program.command[program.command.index("--queues") + 1].split(","))
-        for program in serve.programs(0)
+        for program in serve.programs(0, serve.Plan(cores=2, memory=8 << 30, site=2, people=2))
         if "--queues" in program.command
     ]
     assert queues == [{"mail", "scoring", "gallery"}, {BACKGROUND}, {"programs"}]

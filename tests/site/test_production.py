@@ -127,7 +127,7 @@ def test_all_is_ready_but_the_queues_that_nobody_serves(deployment: Deployment) 
     assert set(checks.values()) == {"ok"}, body
     # The worker here has no truth to score with, and takes people's gallery runs alone.
     assert status == 503
-    assert unserved.startswith("No worker serves mail and scoring and hidden:")
+    assert unserved.startswith("No worker serves mail and scoring and hidden and programs:")
 
 
 def test_pages_come_over_https_alone_and_say_so(deployment: Deployment) -> None:
