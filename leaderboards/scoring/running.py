@@ -25,6 +25,9 @@ from modalities.jobs import HandOver, JobFailed, JobRefused, NotHere
 from modalities.jobs.files import Files
 from modalities.physics import Report
 
+# How often a program is started where the server is at fault, say because somebody killed the
+# sandbox's own processes.
+STARTS = 2
 # Endings that are no fault of the program.
 _SERVERS = (Ending.BLOCKED, Ending.SERVER)
 
@@ -42,7 +45,12 @@ def run(attempt: Attempt, report: Report) -> HandOver:
     given = challenge_files.for_program(path, order)
     report("starting the program", 0.02)
     with _program(attempt) as program:
-        outcome = sandbox.run_untrusted(program, given, sandbox.Limits.of_settings(), beat=report)
+        for _ in range(STARTS):
+            outcome = sandbox.run_untrusted(
+                program, given, sandbox.Limits.of_settings(), beat=report
+            )
+            if outcome.reason != sandbox.Reason.SERVER:
+                break
     made = _made(attempt, outcome) | {
         "data_version": version,
         "order": order,

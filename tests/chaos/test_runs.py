@@ -175,3 +175,26 @@ def test_program_whose_worker_is_killed_runs_again_and_is_paid_for_once(live: Si
         assert not {w for w in (str(live.folder / "truth"), secret, "PWM_DATA_KEY=") if w in told}
     assert "pwm.sqlite3" in "\n".join(of_runner), "it would be seen, as this one is"
     assert str(live.folder) not in "\n".join(of_program)
+
+
+@pytest.mark.parametrize("part", ["launcher.py", "bwrap"])
+def test_program_whose_sandbox_is_killed_runs_again_and_is_paid_for_once(live: Site, part: str):
+    live.worker(1, "--queues", "programs")
+    before = live.do("balance()")
+    live.do("send(given[0])", f"import time\ntime.sleep(8)\nprint({part!r})")
+
+    def running() -> list[int]:
+        state, _, _, name = live.do("read()")
+        return program_of(int(name.rsplit(":", 1)[1])) if state == "running" else []
+
+    found = wait(running, pause=0.05)
+    hit = next(pid for pid in found if part.encode() in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(hit, signal.SIGKILL)
+    wait(lambda: not any(is_alive(pid) for pid in found))
+    again = wait(running, pause=0.05)
+    assert not set(again) & set(found), "it was started once more"
+    wait(lambda: ended(live))
+    assert live.do("read()")[:3] == ["failed", 1, "no_output"]
+    assert live.do("balance()") == before - 10
+    assert live.do("invariants.problems()") == []
+    live.kill_workers()

@@ -123,6 +123,14 @@ def test_output_waits_for_the_scorer_and_is_put_back_into_the_tiers_order(method
     assert run.entry.trust == "rerun"
 
 
+def test_a_fault_of_the_server_starts_the_program_once_more(method, sandboxed):
+    reasons = [Reason.SERVER, Reason.FAILED]
+    sandboxed(lambda *given: ended(reasons.pop(0))(*given))
+    run = step(send(method))
+    assert (run.state, run.program.ending, reasons) == (State.FAILED, Ending.FAILED, [])
+    assert balance(method) == 90
+
+
 def test_evidence_names_program_inputs_outputs_and_runtime(method, stem, sandboxed):
     sandboxed(submission(stem.spec, datasets.load_truth(stem.spec, "hidden").mismatch))
     run = step(step(send(method, b"print(1)")))
