@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import tarfile
 import zipfile
 from typing import Any
 
@@ -12,9 +13,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from leaderboards import programs
 from leaderboards.models import Attempt
+from leaderboards.sandbox.runtime import PYTHON, runtime
 from modalities.physics.versions import HERE
 
 from . import challenge
+from .sandbox import containers
 
 # Reconstructs with the physics of this site, which it carries along.
 METHOD = """
@@ -51,6 +54,18 @@ def method_as_script(key: str, method: str) -> bytes:
         archive.write(HERE.parent / "tiers.toml", "modalities/tiers.toml")
     text = base64.b64encode(packed.getvalue()).decode()
     return METHOD.format(physics=text, key=key, method=method).encode()
+
+
+def method_as_container(key: str, method: str) -> bytes:
+    """Pack the same script with all that it runs in, so that it needs nothing from here."""
+    made, layer = runtime(), io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as archive:
+        archive.add(made.root, ".")
+        script = method_as_script(key, method)
+        about = tarfile.TarInfo("algo.py")
+        about.size = len(script)
+        archive.addfile(about, io.BytesIO(script))
+    return containers.oci(layer.getvalue(), Entrypoint=[PYTHON, "/algo.py"], Cmd=None)
 
 
 def send(method: Any, source: bytes = b"print()", tier: str = "hidden", **more: Any) -> Attempt:

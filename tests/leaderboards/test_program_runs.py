@@ -33,7 +33,8 @@ from modalities.jobs import State, invariants
 from modalities.jobs.files import delete_orphans
 from tests import challenge
 from tests.factories import make_attempt, make_user
-from tests.people_programs import method_as_script, send, step
+from tests.needs import FULL
+from tests.people_programs import method_as_container, method_as_script, send, step
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -300,7 +301,11 @@ def test_each_run_draws_an_order_in_which_home_comes_first():
     assert len({tuple(order) for order in orders}) > 1
 
 
-def test_method_of_the_site_has_the_same_score_as_somebodys_script(method, stem, monkeypatch):
+FORMS = {"script": method_as_script} | ({"container": method_as_container} if FULL else {})
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_method_of_the_site_has_the_same_score_as_somebodys(form, method, stem, monkeypatch):
     """The whole way, in the real sandbox: run, read, scored, and on the board.
 
     In the order of the site's own run, because which samples come first moves a calibration within
@@ -317,7 +322,7 @@ def test_method_of_the_site_has_the_same_score_as_somebodys_script(method, stem,
         if (a.method.physics_name, a.tier, a.variant) == ("wiener", "hidden", Variant.GRADIENT)
     )
     challenge.run(own)
-    run = step(send(method, method_as_script("stem", "wiener")))
+    run = step(send(method, FORMS[form]("stem", "wiener"), form=form))
     assert run.program.ending == Ending.DONE, programs.log_of(run, for_curator=True)
     run = step(run)
     ranking.rank_what_waits()
