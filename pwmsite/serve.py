@@ -61,6 +61,10 @@ class Program:
         def prepare() -> None:
             die_with_parent()
             os.nice(self.niceness)
+            # Where the kernel shares time out among sessions (sched_autogroup, most desktops and
+            # Debian), niceness counts inside of a session alone, unless the session has it too.
+            with suppress(OSError):
+                Path("/proc/self/autogroup").write_text(str(self.niceness))
 
         self.process = subprocess.Popen(
             self.command,

@@ -245,6 +245,21 @@ def test_a_program_that_waits_for_another_starts_when_that_has_ended(tmp_path: P
     os.close(read)
 
 
+def test_a_program_that_is_nice_is_so_towards_other_sessions_too() -> None:
+    """Otherwise baselines get as much of the processors as what people wait for."""
+    nice = serve.Program("One", ["sleep", "60"], {}, niceness=15)
+    nice.start()
+    assert nice.process
+    try:
+        assert os.getpriority(os.PRIO_PROCESS, nice.process.pid) == 15
+        group = Path(f"/proc/{nice.process.pid}/autogroup")
+        if group.exists():  # a matter of the kernel
+            assert group.read_text().endswith("nice 15\n")
+    finally:
+        nice.process.kill()
+        nice.process.wait()
+
+
 def test_the_memory_of_this_machine_is_known() -> None:
     assert serve.memory() > 1 << 29
 
