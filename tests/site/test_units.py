@@ -15,6 +15,7 @@ UNITS = {path.stem: path for path in sorted((ROOT / "deploy").glob("*.service"))
 SERVICES = {
     "pwm-worker": "worker",
     "pwm-background": "background",
+    "pwm-runner": "runner",
     "pwm-mail": "mail",
     "pwm-clock": "clock",
     "pwm-fill": "prepare",
