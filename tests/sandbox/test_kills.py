@@ -106,7 +106,8 @@ def test_beats_come_at_least_once_a_second_while_a_program_runs(run):
 
 
 WORKER = """
-import os
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 from django.conf import settings
 settings.configure(PWM_RUNTIME={runtime!r}, PWM_RUN_CGROUP="")
 from contextlib import contextmanager
