@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shutil
 import socket
 import subprocess
 import time
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from .needs import needs
 
@@ -76,6 +76,17 @@ def postgres_program(name: str) -> str:
     return str(installed[-1]) if installed else needs(name, "postgresql")
 
 
+def make_database(port: int, **options: Any) -> None:
+    """Make the database ``pwm`` once the server takes commands; it listens a moment before that."""
+    where = ["-h", HOST, "-p", str(port), "-U", "pwm"]
+    quiet = {"stdout": subprocess.DEVNULL, **options}
+    deadline = time.monotonic() + PATIENCE
+    while subprocess.run([postgres_program("pg_isready"), *where], check=False, **quiet).returncode:
+        assert time.monotonic() < deadline, "PostgreSQL listens and takes no command."
+        time.sleep(0.05)
+    subprocess.run([postgres_program("createdb"), *where, "pwm"], check=True, **quiet)
+
+
 def rabbitmq_program() -> str:
     """Return the script that starts RabbitMQ as whoever calls it; the one in PATH wants root."""
     direct = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -104,6 +115,5 @@ def postgres(folder: Path) -> Iterator[str]:
     # -F: no waiting for the disk; these data need not survive the machine.
     command = [server, "-F", "-D", str(data), "-p", str(port), "-h", HOST, "-k", str(folder)]
     with started(command, port, **as_user):
-        create = [shutil.which("createdb") or postgres_program("createdb"), "-h", HOST]
-        subprocess.run([*create, "-p", str(port), "-U", "pwm", "pwm"], **quiet, **as_user)
+        make_database(port, **as_user)
         yield f"postgresql://pwm@{HOST}:{port}/pwm"

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.needs import needs
-from tests.servers import HOST, free_port, postgres_program, rabbitmq_program, wait_for
+from tests.servers import (
+    HOST,
+    free_port,
+    make_database,
+    postgres_program,
+    rabbitmq_program,
+    wait_for,
+)
 
 
 class Server:
@@ -104,8 +111,7 @@ class Postgres(Server):
         # -F: no waiting for the disk; what was written outlives the server, if not the machine.
         command = [postgres_program("postgres"), "-F", "-D", data, "-p", str(port), "-h", HOST]
         super().__init__([*command, "-k", str(folder)], port, **options)
-        createdb = [postgres_program("createdb"), "-h", HOST, "-p", str(port), "-U", "pwm", "pwm"]
-        subprocess.run(createdb, **quiet, **options)
+        make_database(port, **options)
         self.url = f"postgresql://pwm@{HOST}:{port}/pwm"
 
     def kill(self) -> None:

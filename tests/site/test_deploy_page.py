@@ -382,10 +382,14 @@ def one_of_each_dies(reader: Walk, outside: int, first: int, second: int) -> Non
 
 def the_backup_fills_an_empty_database(reader: Walk, kept: str, tmp_path: Path) -> None:
     database = reader.replaced["postgresql://pwm:password@database.example.org/pwm"]
-    for name in ("site.env", "keys.env"):
+    for name in ("site.env", "keys.env", "runner.env"):
         path = reader.folder / name
         changed = path.read_text().replace(f"{database}\n", f"{database}_restored\n")
-        path.write_text(changed.replace("/var/truth", "/var/truth_restored"))
+        for folder in ("/var/truth", "/var/measurements"):
+            changed = changed.replace(f"{folder}\n", f"{folder}_restored\n")
+        path.write_text(changed)
+    with (reader.folder / "keys.env").open("a") as keys:  # elsewhere it follows from PWM_VAR
+        keys.write(f"PWM_MEASUREMENTS={tmp_path}/var/measurements_restored\n")
     (made,) = (tmp_path / "backups").iterdir()
     reader.replaced["pwm-2026-11-20.tar"] = made.name
     printed = reader.run(RESTORE)
