@@ -62,8 +62,7 @@ def run(attempt: Attempt, report: Report) -> HandOver:
 def drawn(groups: Sequence[str]) -> list[int]:
     """Draw an order of the samples that nobody can foresee; as in every file, home comes first.
 
-    ``groups``: that of each sample. Calibration begins with few samples, the first and the last:
-    with those of one group alone it would be another method than on the tiers that people know.
+    ``groups``: that of each sample.
     """
     places = [*range(len(groups))]
     secrets.SystemRandom().shuffle(places)
