@@ -274,3 +274,19 @@ outcome = run_unchecked(Image(Path(sys.argv[1])), {CHALLENGE!r}, Limits())
 print(os.geteuid(), outcome.reason, outcome.output.decode(), outcome.log.decode(), sep="\\n")
 print(outcome.detail, file=sys.stderr)
 """
+
+
+@pytest.fixture
+def private_files():
+    """Files that only their owner may read, as the whole site makes them."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def test_a_worker_whose_files_are_its_own_runs_scripts_and_containers(private_files, run, probe):
+    source = b"import sys; open(sys.argv[2], 'w').write('x')"
+    script = run_untrusted(Script(source), CHALLENGE, LIMITS)
+    assert script.reason == Reason.DONE, (script.detail, script.log)
+    contained = run(oci(tar(file("probe", probe, mode=0o755)), Cmd=["/probe"]))
+    assert contained.reason == Reason.DONE, (contained.detail, contained.log)

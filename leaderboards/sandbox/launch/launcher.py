@@ -44,6 +44,9 @@ class Ended(Exception):
 
 def main() -> None:
     config = json.loads(sys.stdin.buffer.readline())
+    # The site's files are its own, but the run's user has to reach what is laid out for it; nobody
+    # else sees that, because it lies in a mount namespace of its own.
+    os.umask(0o022)
     library = guards.libc()
     # It is noted, never raised: an exception could come while another is dealt with, and the run's
     # groups would stay.
